@@ -1,0 +1,10 @@
+//! The gateway's JSON: one WebSocket, text frames, each frame one object. `GATEWAY.md` explains every message;
+//! these types are its letter.
+
+mod event;
+mod frame;
+mod request;
+
+pub use event::*;
+pub use frame::*;
+pub use request::*;

@@ -1,0 +1,6 @@
+//! What can be read off Carillon's wires: bytes to types and back. No clock, no memory between calls, no logging,
+//! no allocation that a peer can size without a limit.
+
+pub mod gateway;
+pub mod id;
+pub mod time;

@@ -1,0 +1,219 @@
+//! The vocabulary of the call engine.
+
+use carillon_proto::gateway::{
+    CallRecord, CallState, EnteredRoom, ErrorBody, LeaveReason, Message, Track, TrackName, TrackState,
+};
+use carillon_proto::id::{AppId, CallId, GroupId, RoomId, UserId};
+use std::collections::BTreeMap;
+
+/// The gateway session that holds a seat. The same number as the chat engine's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+/// One user's place in one room. Drawn by this engine, kept through reconnects, never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeatId(pub u64);
+
+/// Facts of the chat engine that a decision here may need.
+pub trait Directory {
+    fn is_member(&self, app: AppId, group: &GroupId, user: &UserId) -> bool;
+    fn is_online(&self, app: AppId, user: &UserId) -> bool;
+    /// nick, avatar
+    fn profile(&self, app: AppId, user: &UserId) -> (String, String);
+    /// Whether `key` is a valid PrivateMapKey of this user for this room now, and its privilege bits.
+    fn private_map_key(&self, app: AppId, user: &UserId, room: &RoomId, key: &str) -> Result<u32, ErrorBody>;
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// A message that the chat engine accepted. Those that are no `av_call` invitation are ignored.
+    Follow {
+        app: AppId,
+        message: Box<Message>,
+    },
+    /// Answered by `Entered` or `Reply(Err)`.
+    Enter {
+        app: AppId,
+        session: SessionId,
+        re: u64,
+        user: UserId,
+        room: RoomId,
+        private_map_key: Option<String>,
+    },
+    /// The same for clients without a gateway session (WHIP, WHEP, RTMP): the seat lives as long as its media.
+    EnterWithoutSession {
+        app: AppId,
+        request: u64,
+        user: UserId,
+        room: RoomId,
+        private_map_key: Option<String>,
+    },
+    Leave {
+        app: AppId,
+        session: Option<SessionId>,
+        re: u64,
+        user: UserId,
+        room: RoomId,
+    },
+    SetTracks {
+        app: AppId,
+        session: SessionId,
+        re: u64,
+        user: UserId,
+        room: RoomId,
+        tracks: BTreeMap<TrackName, TrackState>,
+    },
+    Kick {
+        app: AppId,
+        session: SessionId,
+        re: u64,
+        by: UserId,
+        user: UserId,
+        room: RoomId,
+    },
+    Dissolve {
+        app: AppId,
+        session: SessionId,
+        re: u64,
+        by: UserId,
+        room: RoomId,
+    },
+    /// `Reply` with the calls a user is in or invited to.
+    Current {
+        app: AppId,
+        session: SessionId,
+        re: u64,
+        user: UserId,
+    },
+    /// A gateway session lost its socket, got it back, or ended.
+    Session {
+        session: SessionId,
+        state: SessionState,
+    },
+    /// What the media engine saw of a seat.
+    Media {
+        seat: SeatId,
+        event: MediaEvent,
+    },
+    /// An administrator or the REST face removes a user or closes a room.
+    Remove {
+        app: AppId,
+        user: UserId,
+        room: RoomId,
+        reason: LeaveReason,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionState {
+    /// The socket is lost; it may be resumed.
+    Lost,
+    Back,
+    Over,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaEvent {
+    Connected,
+    Lost,
+    Closed,
+    TrackStarted(TrackName),
+    TrackEnded(TrackName),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// The request `re` of a session is answered with this JSON, or an error.
+    Reply {
+        session: SessionId,
+        re: u64,
+        result: Result<serde_json::Value, ErrorBody>,
+    },
+    /// The seat is taken. The shell opens a participant in the media engine, then replies with `room`.
+    Entered {
+        session: SessionId,
+        re: u64,
+        app: AppId,
+        user: UserId,
+        seat: SeatId,
+        room: EnteredRoom,
+        may: Privileges,
+    },
+    EnteredWithoutSession {
+        request: u64,
+        seat: SeatId,
+        room: RoomId,
+        may: Privileges,
+    },
+    RefusedWithoutSession {
+        request: u64,
+        error: ErrorBody,
+    },
+    /// The seat is free again: the media engine's participant leaves.
+    SeatClosed {
+        seat: SeatId,
+    },
+    /// Tell one user (all its sessions, or only the one that holds the seat).
+    Notify {
+        app: AppId,
+        user: UserId,
+        session: Option<SessionId>,
+        event: carillon_proto::gateway::Event,
+    },
+    /// Keep the running call or room for the next start; `None`: forget it. Keys are unique and opaque.
+    Save {
+        key: String,
+        value: Option<String>,
+    },
+    /// A call ended: keep its record.
+    Record {
+        app: AppId,
+        record: CallRecord,
+    },
+    /// Set or remove the group attribute of a running group call.
+    GroupAttribute {
+        app: AppId,
+        group: GroupId,
+        key: &'static str,
+        value: Option<String>,
+    },
+    /// For webhooks and metrics.
+    Happened {
+        app: AppId,
+        what: Happening,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happening {
+    CallStarted(CallState),
+    MemberChanged { call: CallId, user: UserId, change: MemberChange },
+    CallEnded(CallRecord),
+    RoomOpened { room: RoomId },
+    RoomClosed { room: RoomId },
+    Entered { room: RoomId, user: UserId },
+    Left { room: RoomId, user: UserId, reason: LeaveReason },
+    TracksChanged { room: RoomId, user: UserId, tracks: BTreeMap<TrackName, Track> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MemberChange {
+    Answer,
+    Reject,
+    Busy,
+    NotAnswer,
+    Hangup,
+    Join,
+    Offline,
+    Invite,
+    CancelInvite,
+}
+
+/// PrivateMapKey's bits: 1 create room, 2 join, 4 send audio, 8 receive audio, 16 send video, 32 receive video, 64 send
+/// screen, 128 receive screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Privileges(pub u32);
+
+impl Privileges {
+    pub const ALL: Self = Self(255);
+}

@@ -1,0 +1,1 @@
+//! HTTP and WebSocket: the demo page, the client modules, `/ws`, WHIP and WHEP.

@@ -1,0 +1,4 @@
+//! The shell: tokio, sockets, TLS, SQLite, threads and metric names around engines that know none of them.
+
+pub mod control;
+pub mod gateway;

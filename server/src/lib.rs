@@ -1,4 +1,6 @@
 //! The shell: tokio, sockets, TLS, SQLite, threads and metric names around engines that know none of them.
 
+pub mod clock;
 pub mod control;
 pub mod gateway;
+pub mod udp;

@@ -1,1 +1,7 @@
-//! TODO
+//! What an operator of Carillon may set: plain data with defaults, units, bounds and reasons, and the sample files.
+//! Engines take their own section by value, never the whole.
+
+pub mod gateway;
+mod section;
+
+pub use section::{BadValue, Knob, Section};

@@ -101,6 +101,23 @@ pub enum Output {
     Event(Event),
 }
 
+/// What a worker's next timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// Media taken in is not yet fanned out: ask `egress()`.
+    Flush,
+    /// ICE consent, a DTLS flight, or giving up on either.
+    Transport,
+    /// Asking a publisher again for what is missing.
+    Nack,
+    /// Asking a publisher again for a keyframe.
+    Keyframe,
+    /// Sender and receiver reports, estimates, transport feedback.
+    Report,
+    Volumes,
+    Quality,
+}
+
 /// Why an offer was refused; nothing changed by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OfferError {

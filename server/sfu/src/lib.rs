@@ -1,9 +1,14 @@
 //! The media engine: everything between a datagram that comes in and the datagrams that go out. No socket, no clock,
 //! no thread: the shell hands it bytes and the time.
 //!
-//! Face: `Worker::new(config, seed, now)`, `handle_command(now, Command)`, `handle_datagram(now, Path, &mut [u8])`,
-//! `handle_timeout(now)`, then drain `poll_output()` and `egress()`, and ask `poll_timeout()`.
+//! Face: `Worker::new(config, locals, certificate, seed, now)`, `handle_command(now, Command)`,
+//! `handle_datagram(now, Path, &mut [u8])`, `handle_timeout(now)`, then drain `poll_output()` and `egress()`, and ask
+//! `poll_timeout()`.
 
 mod command;
+mod stats;
+mod worker;
 
 pub use command::*;
+pub use stats::{DropReason, Stats};
+pub use worker::{Certificate, Worker};

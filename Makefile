@@ -1,0 +1,58 @@
+# make run    build and start with defaults; prints the demo address
+# make test   install what the tests need, run all of them, print the time of each part
+# make audit  licences, advisories and sources of the dependencies (cargo deny)
+# make fuzz   ten minutes of coverage-guided fuzzing per target (nightly features, not part of the tests)
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+# A build must need gcc and cargo alone: these names are shadowed by stubs that fail.
+SHADOW := $(CURDIR)/.ci/without
+BUILD_PATH := $(SHADOW):$(PATH)
+CARGO := PATH="$(BUILD_PATH)" cargo
+RELEASE := target/release
+ifdef CARGO_TARGET_DIR
+RELEASE := $(CARGO_TARGET_DIR)/release
+endif
+
+.PHONY: help run build test fmt clippy unit web browser bench audit fuzz test-deps browser-deps npm-deps
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+build:
+	$(CARGO) build --release
+
+run: build
+	$(RELEASE)/carillon serve
+
+test:
+	@.ci/parts fmt clippy unit web browser bench
+
+fmt:
+	cargo fmt --all --check
+
+clippy:
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+
+unit:
+	$(CARGO) test --release --workspace
+
+npm-deps:
+	cd web && npm ci --no-audit --no-fund
+
+web: npm-deps
+	cd web && npm run check && npm run test:unit
+
+browser-deps:
+	.ci/browsers
+
+browser: build npm-deps browser-deps
+	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:browser
+
+bench:
+	$(CARGO) bench --workspace
+
+audit:
+	cargo deny --offline check bans licenses sources
+
+fuzz:
+	for t in $$(ls proto/fuzz/corpus); do RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir proto/fuzz $$t -- -max_total_time=600 || exit 1; done

@@ -1,0 +1,304 @@
+//! A media thread: datagrams in, `carillon_sfu::Worker`, datagrams out, one timer. It shares nothing: commands come
+//! through a bounded mailbox, events leave through the control thread's.
+
+use crate::clock::Clock;
+use crate::control;
+use crate::udp::{self, ReceiveBatch, SendOutcome, UdpSocket};
+use carillon_sfu::{Command, Output, Path, Protocol, Stats, Worker};
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Commands waiting for one worker. Full: the asker is told that the server is overloaded.
+const MAILBOX: usize = 4096;
+/// Inputs and receive batches taken in one pass, so that neither starves the other.
+const PASS: usize = 256;
+/// Events waiting for the control thread. Beyond, the oldest go: they tell a state that newer ones tell again.
+const EVENTS: usize = 8192;
+/// The longest sleep.
+const IDLE: Duration = Duration::from_secs(1);
+/// How soon events that found the control thread's channel full are offered again.
+const RETRY: Duration = Duration::from_millis(5);
+/// No worker answered on this TCP connection yet.
+pub const NO_OWNER: usize = usize::MAX;
+
+/// What a media thread is told.
+#[derive(Debug)]
+pub enum Input {
+    Command(Command),
+    /// A client's ICE-TCP connection. Every worker hears of it; the first that answers on it becomes its owner.
+    TcpOpened {
+        path: Path,
+        out: mpsc::Sender<Vec<u8>>,
+        owner: Arc<AtomicUsize>,
+    },
+    TcpDatagram {
+        path: Path,
+        bytes: Vec<u8>,
+    },
+    TcpClosed {
+        path: Path,
+    },
+    Stats(oneshot::Sender<Report>),
+    Stop,
+}
+
+/// One worker's counters, the engine's and the sockets'.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    pub engine: Stats,
+    pub udp: UdpCounters,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UdpCounters {
+    pub received_datagrams: u64,
+    pub received_bytes: u64,
+    pub sent_datagrams: u64,
+    pub sent_bytes: u64,
+    pub dropped_full: u64,
+    pub dropped_error: u64,
+    pub events_dropped: u64,
+}
+
+/// The other threads' end of a worker.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub index: usize,
+    inputs: SyncSender<Input>,
+    wake: Arc<Wake>,
+}
+
+/// The mailbox is full or the worker is gone; the input comes back.
+#[derive(Debug)]
+pub struct Refused(pub Box<Input>);
+
+impl Handle {
+    pub fn send(&self, input: Input) -> Result<(), Refused> {
+        self.inputs.try_send(input).map_err(|e| match e {
+            TrySendError::Full(i) | TrySendError::Disconnected(i) => Refused(Box::new(i)),
+        })?;
+        self.wake.wake();
+        Ok(())
+    }
+}
+
+/// Ends another thread's `ppoll`.
+#[derive(Debug)]
+struct Wake {
+    sender: UnixDatagram,
+    pending: AtomicBool,
+}
+
+impl Wake {
+    fn wake(&self) {
+        if !self.pending.swap(true, Ordering::AcqRel) {
+            // A full buffer means that a wake-up is on its way already.
+            let _ = self.sender.send(&[1]);
+        }
+    }
+}
+
+/// Starts the thread. `sockets` are bound already, one for each address family in use.
+pub fn start(
+    index: usize,
+    worker: Worker,
+    sockets: Vec<UdpSocket>,
+    control: control::Handle,
+    clock: Clock,
+    pin: bool,
+) -> io::Result<(Handle, std::thread::JoinHandle<()>)> {
+    let (inputs, mailbox) = sync_channel(MAILBOX);
+    let (sender, receiver) = UnixDatagram::pair()?;
+    sender.set_nonblocking(true)?;
+    receiver.set_nonblocking(true)?;
+    let wake = Arc::new(Wake { sender, pending: AtomicBool::new(false) });
+    let handle = Handle { index, inputs, wake: wake.clone() };
+    let thread = Thread {
+        index,
+        worker,
+        sockets,
+        control,
+        clock,
+        mailbox,
+        wake,
+        wake_receiver: receiver,
+        batch: ReceiveBatch::new(),
+        tcp: HashMap::new(),
+        events: VecDeque::new(),
+        counters: UdpCounters::default(),
+    };
+    let join = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
+        if pin {
+            udp::pin_to_core(index);
+        }
+        thread.run();
+    })?;
+    Ok((handle, join))
+}
+
+struct Tcp {
+    out: mpsc::Sender<Vec<u8>>,
+    owner: Arc<AtomicUsize>,
+}
+
+struct Thread {
+    index: usize,
+    worker: Worker,
+    sockets: Vec<UdpSocket>,
+    control: control::Handle,
+    clock: Clock,
+    mailbox: Receiver<Input>,
+    wake: Arc<Wake>,
+    wake_receiver: UnixDatagram,
+    batch: ReceiveBatch,
+    /// Bounded by the listener's connection limit.
+    tcp: HashMap<Path, Tcp>,
+    events: VecDeque<Output>,
+    counters: UdpCounters,
+}
+
+impl Thread {
+    fn run(mut self) {
+        loop {
+            if !self.take_inputs() {
+                return;
+            }
+            let busy = self.receive();
+            self.clock.resync();
+            let now = self.clock.now();
+            if self.worker.poll_timeout().is_some_and(|(at, _)| at <= now.instant) {
+                self.worker.handle_timeout(now);
+            }
+            self.send();
+            self.tell_control();
+            if !busy {
+                self.sleep();
+            }
+        }
+    }
+
+    /// `false`: stop.
+    fn take_inputs(&mut self) -> bool {
+        for _ in 0..PASS {
+            let Ok(input) = self.mailbox.try_recv() else { return true };
+            match input {
+                Input::Command(command) => self.worker.handle_command(self.clock.now(), command),
+                Input::TcpOpened { path, out, owner } => {
+                    self.tcp.insert(path, Tcp { out, owner });
+                }
+                Input::TcpDatagram { path, mut bytes } => {
+                    self.count_received(bytes.len());
+                    self.worker.handle_datagram(self.clock.now(), path, &mut bytes);
+                }
+                Input::TcpClosed { path } => {
+                    self.tcp.remove(&path);
+                }
+                Input::Stats(reply) => {
+                    let _ = reply.send(Report { engine: self.worker.stats(), udp: self.counters });
+                }
+                Input::Stop => return false,
+            }
+        }
+        true
+    }
+
+    /// One batch from each socket, under one reading of the clock. `true`: there may be more.
+    fn receive(&mut self) -> bool {
+        let Self { sockets, batch, worker, clock, counters, .. } = self;
+        let mut busy = false;
+        for socket in sockets {
+            let now = clock.now();
+            let got = socket.receive(batch, |path, bytes| {
+                counters.received_datagrams += 1;
+                counters.received_bytes += bytes.len() as u64;
+                worker.handle_datagram(now, path, bytes);
+            });
+            match got {
+                Ok(any) => busy |= any,
+                Err(error) => tracing::warn!(%error, worker = self.index, "receiving media failed"),
+            }
+        }
+        busy
+    }
+
+    fn send(&mut self) {
+        let Self { worker, sockets, tcp, counters, index, .. } = self;
+        let egress = worker.egress();
+        if egress.is_empty() {
+            return;
+        }
+        for socket in sockets {
+            let v4 = socket.local().is_ipv4();
+            let mut bytes = 0;
+            let runs = egress.runs(socket.max_segments());
+            let ours = runs.filter(|r| r.path.protocol == Protocol::Udp && r.path.remote.is_ipv4() == v4);
+            let outcome = socket.send(ours.inspect(|r| bytes += r.bytes.len() as u64));
+            count_sent(counters, outcome, bytes);
+        }
+        if !tcp.is_empty() {
+            for (path, bytes) in egress.datagrams().filter(|(p, _)| p.protocol == Protocol::Tcp) {
+                let Some(connection) = tcp.get(&path) else { continue };
+                connection.owner.store(*index, Ordering::Release);
+                match connection.out.try_send(bytes.to_vec()) {
+                    Ok(()) => {
+                        counters.sent_datagrams += 1;
+                        counters.sent_bytes += bytes.len() as u64;
+                    }
+                    Err(_) => counters.dropped_full += 1,
+                }
+            }
+        }
+        egress.clear();
+    }
+
+    fn tell_control(&mut self) {
+        while let Some(output) = self.worker.poll_output() {
+            if self.events.len() >= EVENTS {
+                self.events.pop_front();
+                self.counters.events_dropped += 1;
+            }
+            self.events.push_back(output);
+        }
+        while let Some(output) = self.events.pop_front() {
+            if let Err(output) = self.control.media(self.index, output) {
+                self.events.push_front(output);
+                break;
+            }
+        }
+    }
+
+    fn sleep(&mut self) {
+        let now = self.clock.now().instant;
+        let next = self.worker.poll_timeout().map_or(IDLE, |(at, _)| at.saturating_duration_since(now));
+        let timeout = if self.events.is_empty() { next.min(IDLE) } else { next.min(RETRY) };
+        let mut fds: Vec<_> = self.sockets.iter().map(AsRawFd::as_raw_fd).collect();
+        fds.push(self.wake_receiver.as_raw_fd());
+        if let Err(error) = udp::wait_readable(&fds, timeout) {
+            tracing::error!(%error, worker = self.index, "waiting for media failed");
+            std::thread::sleep(RETRY);
+        }
+        if self.wake.pending.swap(false, Ordering::AcqRel) {
+            let mut drain = [0; 8];
+            while self.wake_receiver.recv(&mut drain).is_ok() {}
+        }
+    }
+
+    fn count_received(&mut self, bytes: usize) {
+        self.counters.received_datagrams += 1;
+        self.counters.received_bytes += bytes as u64;
+    }
+}
+
+fn count_sent(counters: &mut UdpCounters, outcome: SendOutcome, bytes: u64) {
+    counters.sent_datagrams += outcome.datagrams as u64;
+    counters.sent_bytes += bytes;
+    counters.dropped_full += outcome.dropped_full as u64;
+    counters.dropped_error += outcome.dropped_error as u64;
+}

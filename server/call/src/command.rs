@@ -95,10 +95,16 @@ pub enum Command {
         seat: SeatId,
         event: MediaEvent,
     },
-    /// An administrator or the REST face removes a user or closes a room.
+    /// An administrator or the REST face removes a user.
     Remove {
         app: AppId,
         user: UserId,
+        room: RoomId,
+        reason: LeaveReason,
+    },
+    /// An administrator or the REST face closes a room: everybody is out, its calls are over.
+    Close {
+        app: AppId,
         room: RoomId,
         reason: LeaveReason,
     },
@@ -207,6 +213,21 @@ pub enum MemberChange {
     Offline,
     Invite,
     CancelInvite,
+}
+
+/// What the engine's next timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// An invitation that no client closed.
+    Guard,
+    /// An answered call whose parties have not met in the room.
+    Connect,
+    /// An invitation whose sender has not entered the room.
+    Claim,
+    /// A call at its greatest length.
+    Length,
+    /// A lost seat.
+    Grace,
 }
 
 /// PrivateMapKey's bits: 1 create room, 2 join, 4 send audio, 8 receive audio, 16 send video, 32 receive video, 64 send

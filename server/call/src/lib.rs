@@ -5,5 +5,9 @@
 //! `handle_timeout(now, &dyn Directory)`, then drain `poll_output()`, and ask `poll_timeout()`.
 
 mod command;
+mod stats;
+mod switchboard;
 
 pub use command::*;
+pub use stats::{IgnoreReason, RefuseReason, Stats};
+pub use switchboard::{Config, Switchboard};

@@ -289,3 +289,36 @@ pub struct CallRecord {
     pub accepted_ms: Option<u64>,
     pub ended_ms: u64,
 }
+
+/// All event names, as on the wire.
+pub const EVENTS: &[&str] = &[
+    "message.new",
+    "message.modified",
+    "message.revoked",
+    "message.read",
+    "profile.changed",
+    "status.changed",
+    "group.changed",
+    "group.attributes",
+    "room.entered",
+    "room.left",
+    "room.tracks",
+    "room.volumes",
+    "room.quality",
+    "room.media",
+    "room.removed",
+    "call.changed",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_those_of_the_type() {
+        let unknown = serde_json::json!({"event": "", "body": {}});
+        let listed = serde_json::from_value::<Event>(unknown).expect_err("no such event").to_string();
+        let listed: Vec<&str> = listed.split('`').skip(3).step_by(2).collect();
+        assert_eq!(listed, EVENTS);
+    }
+}

@@ -133,6 +133,9 @@ pub enum ServerFrame {
     Bye {
         reason: ByeReason,
         message: String,
+        /// With `protocolError`: a code of `gateway::code`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<i32>,
     },
 }
 
@@ -192,6 +195,24 @@ pub enum ByeReason {
     /// The client did not read: its outbox was full.
     TooSlow,
     ServerStopping,
+}
+
+/// Close codes of the WebSocket: whether to come back, and how.
+pub mod close {
+    /// A `bye` came before: the session is over.
+    pub const SESSION_OVER: u16 = 4000;
+    /// A `refused` came before: the `hello` was not taken.
+    pub const REFUSED: u16 = 4001;
+    /// The session was resumed on another socket.
+    pub const SUPERSEDED: u16 = 4002;
+    /// A request is missing in the sequence: resume and send it again.
+    pub const REQUEST_MISSING: u16 = 4003;
+    /// Nothing was heard for two ping intervals: resume.
+    pub const SILENT: u16 = 4004;
+    /// No `hello` in time.
+    pub const NO_HELLO: u16 = 4005;
+    /// The server stops: sign in anew, after a moment.
+    pub const GOING_AWAY: u16 = 1001;
 }
 
 /// Error codes. Where the vendor's clients know a code for the case, it is theirs.

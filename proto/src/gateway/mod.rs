@@ -3,8 +3,10 @@
 
 mod event;
 mod frame;
+mod parse;
 mod request;
 
 pub use event::*;
 pub use frame::*;
+pub use parse::DEPTH_MAX;
 pub use request::*;

@@ -285,3 +285,57 @@ pub struct WantedTrack {
     pub user: UserId,
     pub track: TrackName,
 }
+
+/// All verbs, as on the wire.
+pub const VERBS: &[&str] = &[
+    "message.send",
+    "message.modify",
+    "message.revoke",
+    "message.list",
+    "message.read",
+    "conversation.list",
+    "conversation.delete",
+    "profile.get",
+    "profile.set",
+    "user.find",
+    "status.set",
+    "status.get",
+    "status.watch",
+    "status.unwatch",
+    "group.create",
+    "group.join",
+    "group.leave",
+    "group.dismiss",
+    "group.get",
+    "group.find",
+    "group.list",
+    "group.set",
+    "group.members",
+    "group.membersOf",
+    "group.invite",
+    "group.remove",
+    "group.attributes.get",
+    "group.attributes.set",
+    "group.attributes.delete",
+    "room.enter",
+    "room.leave",
+    "room.state",
+    "room.kick",
+    "room.dissolve",
+    "room.offer",
+    "call.records",
+    "call.current",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbs_are_those_of_the_type() {
+        let unknown = serde_json::json!({"verb": "", "body": {}});
+        let listed = serde_json::from_value::<Request>(unknown).expect_err("no such verb").to_string();
+        let listed: Vec<&str> = listed.split('`').skip(3).step_by(2).collect();
+        assert_eq!(listed, VERBS);
+    }
+}

@@ -1,1 +1,3 @@
 //! HTTP and WebSocket: the demo page, the client modules, `/ws`, WHIP and WHEP.
+
+pub mod session;

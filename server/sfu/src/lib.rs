@@ -6,7 +6,10 @@
 //! `poll_timeout()`.
 
 mod command;
+pub mod demux;
+pub mod random;
 mod stats;
+pub mod transport;
 mod worker;
 
 pub use command::*;

@@ -9,8 +9,10 @@ pub enum DropReason {
     NotMedia,
     /// No transport is known for its address, and it is no STUN that names one.
     NoTransport,
-    /// STUN that is malformed or fails its integrity check. Nothing is sent back.
+    /// STUN that is malformed, no request, or fails its integrity check. Nothing is sent back.
     Stun,
+    /// Valid STUN of one participant from an address that belongs to another one's live transport.
+    AddressTaken,
     /// DTLS that the handshake does not take.
     Dtls,
     /// SRTP or SRTCP that fails authentication, or came before the keys.
@@ -42,11 +44,12 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Size,
         Self::NotMedia,
         Self::NoTransport,
         Self::Stun,
+        Self::AddressTaken,
         Self::Dtls,
         Self::Srtp,
         Self::Duplicate,
@@ -70,6 +73,7 @@ impl DropReason {
             Self::NotMedia => "not_media",
             Self::NoTransport => "no_transport",
             Self::Stun => "stun",
+            Self::AddressTaken => "address_taken",
             Self::Dtls => "dtls",
             Self::Srtp => "srtp",
             Self::Duplicate => "duplicate",
@@ -157,6 +161,6 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), DropReason::ALL.len());
-        assert_eq!(stats.drop_count(DropReason::Limit), 18);
+        assert_eq!(stats.drop_count(DropReason::Limit), 19);
     }
 }

@@ -2,6 +2,7 @@
 //! Engines take their own section by value, never the whole.
 
 pub mod call;
+pub mod chat;
 pub mod gateway;
 pub mod media;
 mod section;

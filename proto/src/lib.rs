@@ -4,3 +4,4 @@
 pub mod gateway;
 pub mod id;
 pub mod time;
+pub mod user_sig;

@@ -24,8 +24,15 @@ pub struct Certificate {
 }
 
 impl Worker {
-    /// `locals` are the addresses that answers name; `seed` feeds every id and secret this worker draws.
-    pub fn new(_config: Media, _locals: Vec<LocalCandidate>, _certificate: Certificate, _seed: u64, _now: Now) -> Self {
+    /// `locals` are the addresses that answers name. `seed` feeds every id and secret this worker draws, ICE passwords
+    /// among them: outside tests it comes from the operating system.
+    pub fn new(
+        _config: Media,
+        _locals: Vec<LocalCandidate>,
+        _certificate: Certificate,
+        _seed: [u8; 32],
+        _now: Now,
+    ) -> Self {
         Self { outputs: VecDeque::new(), egress: Egress::default(), stats: Stats::default() }
     }
 
@@ -40,6 +47,9 @@ impl Worker {
         self.stats.datagrams_in += 1;
         self.stats.bytes_in += datagram.len() as u64;
     }
+
+    /// A TCP connection ended: nothing more is sent there.
+    pub fn handle_path_closed(&mut self, _now: Now, _path: Path) {}
 
     /// Runs what is due. Earlier than `poll_timeout` says is harmless.
     pub fn handle_timeout(&mut self, _now: Now) {}

@@ -1,7 +1,14 @@
 //! What can be read off Carillon's wires: bytes to types and back. No clock, no memory between calls, no logging,
 //! no allocation that a peer can size without a limit.
 
+pub mod codec;
 pub mod gateway;
 pub mod id;
+pub mod red;
+pub mod rtcp;
+pub mod rtp;
+pub mod rtp_ext;
+pub mod rtx;
 pub mod time;
 pub mod user_sig;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! What an SFU must read of codec payloads.

@@ -1,0 +1,141 @@
+//! What a publisher's uplink bears, from when its packets left (abs-send-time) and when they came. Loss alone lowers
+//! nothing: random loss is repaired, and congestion shows in the delay first.
+//!
+//! After the delay-based part of Google congestion control (draft-ietf-rmcat-gcc-02 section 5).
+
+mod groups;
+mod rate;
+mod throughput;
+mod trend;
+
+pub(crate) use throughput::Throughput;
+
+use carillon_proto::rtp_ext::AbsSendTime;
+use groups::Groups;
+use rate::RateControl;
+use std::time::{Duration, Instant};
+use trend::Trend;
+
+/// Bounds of an estimate, bit/s.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) start: u64,
+    pub(crate) min: u64,
+    pub(crate) max: u64,
+}
+
+/// The estimate of one transport's uplink.
+#[derive(Debug)]
+pub(crate) struct UplinkEstimate {
+    groups: Groups,
+    trend: Trend,
+    rate: RateControl,
+    throughput: Throughput,
+    /// What the publisher was told last, bit/s.
+    told: Option<u64>,
+}
+
+/// What the delay says of the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Usage {
+    Normal,
+    Over,
+    Under,
+}
+
+impl UplinkEstimate {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self {
+            groups: Groups::default(),
+            trend: Trend::default(),
+            rate: RateControl::new(bounds),
+            throughput: Throughput::default(),
+            told: None,
+        }
+    }
+
+    /// One packet: when it left, when it came, its size on the wire.
+    pub(crate) fn handle_packet(&mut self, now: Instant, sent: Option<AbsSendTime>, bytes: usize) {
+        self.throughput.add(now, bytes);
+        let Some(delta) = sent.and_then(|sent| self.groups.handle_packet(now, sent)) else { return };
+        self.trend.handle_delta(now, delta);
+    }
+
+    /// Moves the estimate on; several times a second. True where the publisher is to be told at once.
+    pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>) -> bool {
+        self.rate.update(now, self.trend.usage(), self.throughput.bits_per_second(now), round_trip);
+        // As libwebrtc: a fall by 3 % is told at once, anything else at leisure.
+        self.told.is_none_or(|told| self.rate.estimate() < told / 100 * 97)
+    }
+
+    /// Bits per second; the caller tells the publisher.
+    pub(crate) fn tell(&mut self) -> u64 {
+        self.told = Some(self.rate.estimate());
+        self.rate.estimate()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::start;
+
+    const BOUNDS: Bounds = Bounds { start: 2_000_000, min: 100_000, max: 6_000_000 };
+
+    /// A sender that follows the estimate (up to `wish`) through a bottleneck with a queue; yields the estimate of
+    /// each second.
+    fn run(capacity: u64, wish: u64, seconds: u64, jitter_ms: u64) -> Vec<u64> {
+        let t = start();
+        let mut estimate = UplinkEstimate::new(BOUNDS);
+        let (mut sent_us, mut free_us) = (0u64, 0u64);
+        let mut out = Vec::new();
+        let mut told = estimate.tell();
+        let mut noise = 0u64;
+        for ms in (0..seconds * 1_000).step_by(5) {
+            while sent_us < (ms + 5) * 1_000 {
+                let bits = 1_200 * 8;
+                free_us = free_us.max(sent_us) + bits * 1_000_000 / capacity;
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let jitter = (noise >> 33).checked_rem(jitter_ms * 1_000).unwrap_or(0);
+                let sent = AbsSendTime::from_clock(Duration::from_micros(sent_us));
+                let arrival = t + Duration::from_micros(free_us + 20_000 + jitter);
+                estimate.handle_packet(arrival, Some(sent), 1_200);
+                sent_us += bits * 1_000_000 / told.min(wish);
+            }
+            if ms % 50 == 0 && estimate.update(t + Duration::from_millis(ms + 20), None) || ms % 1_000 == 0 {
+                told = estimate.tell();
+            }
+            if ms % 1_000 == 995 {
+                out.push(estimate.rate.estimate());
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn a_wide_path_gives_what_is_wished_at_once_and_the_most_soon() {
+        let seen = run(100_000_000, 5_000_000, 15, 0);
+        assert!(seen.iter().all(|bps| *bps >= 1_900_000) && seen[14] >= 5_000_000, "{seen:?}");
+    }
+
+    #[test]
+    fn a_sender_that_needs_little_keeps_its_room() {
+        let seen = run(100_000_000, 300_000, 20, 0);
+        assert!(seen.iter().all(|bps| *bps >= 1_900_000), "{seen:?}");
+    }
+
+    #[test]
+    fn a_narrow_path_is_found_and_not_left() {
+        let seen = run(800_000, 5_000_000, 30, 0);
+        let late = &seen[10..];
+        assert!(late.iter().all(|bps| (350_000..1_300_000).contains(bps)), "{seen:?}");
+        let mean = late.iter().sum::<u64>() / late.len() as u64;
+        assert!((500_000..900_000).contains(&mean), "{mean}");
+    }
+
+    #[test]
+    fn small_jitter_is_no_congestion() {
+        let seen = run(100_000_000, 3_000_000, 15, 8);
+        assert!(seen[5..].iter().all(|bps| *bps >= 1_500_000), "{seen:?}");
+    }
+}

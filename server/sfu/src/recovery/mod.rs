@@ -1,0 +1,7 @@
+//! Repair of what is lost, towards publishers and towards subscribers.
+
+pub(crate) mod history;
+pub(crate) mod keyframe;
+pub(crate) mod nack;
+pub(crate) mod plan;
+pub(crate) mod rtx;

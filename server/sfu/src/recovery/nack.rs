@@ -1,0 +1,195 @@
+//! What is missing from one RTP stream of a publisher, and when to ask for it again. How often and how long is the
+//! plan's decision.
+
+use super::plan::NackPlan;
+use carillon_proto::rtp::SeqExt;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Holes kept at once. More means the path is gone: the oldest are given up.
+const MISSING_MAX: usize = 1_000;
+
+/// The holes of one stream.
+#[derive(Debug, Default)]
+pub(crate) struct NackGenerator {
+    highest: Option<SeqExt>,
+    missing: BTreeMap<SeqExt, Hole>,
+    /// How late packets come that were only out of order, smoothed towards the largest.
+    reorder: Duration,
+    next_due: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Hole {
+    noticed: Instant,
+    asked: Option<Instant>,
+    due: Instant,
+}
+
+/// What the arrival of one packet told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Arrival {
+    /// It was missing before.
+    pub(crate) recovered: bool,
+    /// It was asked for.
+    pub(crate) asked: bool,
+    /// From the last request to the arrival, where it was asked for once only: an upper bound of the round trip.
+    pub(crate) answered_in: Option<Duration>,
+    /// Holes given up because there were too many.
+    pub(crate) lost: u64,
+}
+
+impl NackGenerator {
+    /// Notes that `seq` came; `repair` where it came as an answer (RTX, RED), so that its lateness says nothing of order.
+    pub(crate) fn handle_packet(&mut self, now: Instant, seq: SeqExt, repair: bool, plan: NackPlan) -> Arrival {
+        let Some(highest) = self.highest else {
+            self.highest = Some(seq);
+            return Arrival::default();
+        };
+        if seq <= highest {
+            return self.fill(now, seq, repair);
+        }
+        self.highest = Some(seq);
+        let due = now + plan.first_after;
+        let first = (highest.0 + 1).max(seq.0.saturating_sub(MISSING_MAX as u64));
+        for number in first..seq.0 {
+            self.missing.insert(SeqExt(number), Hole { noticed: now, asked: None, due });
+        }
+        if first < seq.0 {
+            self.due_at(due);
+        }
+        let mut lost = first - (highest.0 + 1);
+        while self.missing.len() > MISSING_MAX {
+            self.missing.pop_first();
+            lost += 1;
+        }
+        Arrival { lost, ..Arrival::default() }
+    }
+
+    /// The next time `poll` has something to do.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.next_due
+    }
+
+    /// How late packets come that are only out of order.
+    pub(crate) fn reorder(&self) -> Duration {
+        self.reorder
+    }
+
+    /// Adds the numbers to ask for now to `ask`; yields how many were given up.
+    pub(crate) fn poll(&mut self, now: Instant, plan: NackPlan, ask: &mut Vec<SeqExt>) -> u64 {
+        if self.next_due.is_none_or(|due| due > now) {
+            return 0;
+        }
+        let before = self.missing.len();
+        self.missing.retain(|_, hole| now.saturating_duration_since(hole.noticed) < plan.deadline);
+        let lost = (before - self.missing.len()) as u64;
+        self.next_due = None;
+        for (seq, hole) in &mut self.missing {
+            if hole.due <= now {
+                ask.push(*seq);
+                hole.asked = Some(now);
+                hole.due = now + plan.interval;
+            }
+            self.next_due = Some(self.next_due.map_or(hole.due, |due| due.min(hole.due)));
+        }
+        lost
+    }
+
+    /// Another source follows under other numbers.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    fn fill(&mut self, now: Instant, seq: SeqExt, repair: bool) -> Arrival {
+        let Some(hole) = self.missing.remove(&seq) else { return Arrival::default() };
+        let late = now.saturating_duration_since(hole.noticed);
+        if !repair {
+            // Up at once, down by an eighth: one late packet a second keeps the patience it needs.
+            self.reorder = late.max(self.reorder.mul_f64(0.875));
+        } else {
+            self.reorder = self.reorder.mul_f64(0.98);
+        }
+        let answered_in = hole.asked.filter(|_| repair).map(|asked| now.saturating_duration_since(asked));
+        Arrival { recovered: true, asked: hole.asked.is_some(), answered_in, lost: 0 }
+    }
+
+    fn due_at(&mut self, due: Instant) {
+        self.next_due = Some(self.next_due.map_or(due, |d| d.min(due)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::start;
+
+    const PLAN: NackPlan = NackPlan {
+        first_after: Duration::ZERO,
+        interval: Duration::from_millis(50),
+        copies: 1,
+        deadline: Duration::from_millis(400),
+    };
+
+    fn poll(n: &mut NackGenerator, now: Instant) -> (Vec<u64>, u64) {
+        let mut ask = Vec::new();
+        let lost = n.poll(now, PLAN, &mut ask);
+        (ask.into_iter().map(|s| s.0).collect(), lost)
+    }
+
+    #[test]
+    fn asks_until_the_deadline() {
+        let (mut n, t) = (NackGenerator::default(), start());
+        n.handle_packet(t, SeqExt(10), false, PLAN);
+        n.handle_packet(t, SeqExt(13), false, PLAN);
+        let mut rounds = 0;
+        let mut now = t;
+        loop {
+            let (ask, lost) = poll(&mut n, now);
+            if lost > 0 {
+                assert_eq!((lost, ask.len()), (2, 0));
+                break;
+            }
+            assert_eq!(ask, [11, 12]);
+            rounds += 1;
+            now = n.next_due().expect("still missing");
+        }
+        assert_eq!((rounds, now - t, n.next_due()), (8, PLAN.deadline, None));
+    }
+
+    #[test]
+    fn what_came_is_not_asked_again() {
+        let (mut n, t) = (NackGenerator::default(), start());
+        n.handle_packet(t, SeqExt(1), false, PLAN);
+        n.handle_packet(t, SeqExt(4), false, PLAN);
+        assert_eq!(poll(&mut n, t).0, [2, 3]);
+        let at = t + Duration::from_millis(30);
+        let arrival = n.handle_packet(at, SeqExt(2), true, PLAN);
+        assert_eq!(arrival.answered_in, Some(Duration::from_millis(30)));
+        assert!(arrival.recovered && !n.handle_packet(at, SeqExt(2), true, PLAN).recovered);
+        assert_eq!(poll(&mut n, t + Duration::from_millis(50)).0, [3]);
+    }
+
+    #[test]
+    fn reordering_teaches_patience() {
+        let (mut n, t) = (NackGenerator::default(), start());
+        n.handle_packet(t, SeqExt(1), false, PLAN);
+        n.handle_packet(t, SeqExt(3), false, PLAN);
+        n.handle_packet(t + Duration::from_millis(25), SeqExt(2), false, PLAN);
+        assert_eq!(n.reorder(), Duration::from_millis(25));
+        n.handle_packet(t, SeqExt(5), false, PLAN);
+        n.handle_packet(t, SeqExt(4), false, PLAN);
+        assert!(n.reorder() < Duration::from_millis(25));
+    }
+
+    #[test]
+    fn a_huge_jump_costs_no_more_than_the_bound() {
+        let (mut n, t) = (NackGenerator::default(), start());
+        n.handle_packet(t, SeqExt(1), false, PLAN);
+        let arrival = n.handle_packet(t, SeqExt(1 << 40), false, PLAN);
+        assert_eq!(n.missing.len(), MISSING_MAX);
+        assert_eq!(arrival.lost, (1u64 << 40) - 2 - MISSING_MAX as u64);
+        let arrival = n.handle_packet(t, SeqExt((1 << 40) + 11), false, PLAN);
+        assert_eq!((n.missing.len(), arrival.lost), (MISSING_MAX, 10));
+    }
+}

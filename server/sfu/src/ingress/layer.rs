@@ -1,0 +1,61 @@
+//! One RTP stream of a publication: one SSRC, one quality.
+
+use super::stats::Reception;
+use crate::bandwidth::Throughput;
+use carillon_proto::rtcp::sender_report::SenderInfo;
+use carillon_proto::rtcp::{CompactNtp, NtpTime, ReportBlock};
+use carillon_proto::rtp::{RtpTime, SeqExt, Ssrc};
+use std::time::{Duration, Instant};
+
+/// The publisher's own clocks at one moment: wall and media, from its sender report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SenderClock {
+    pub(crate) ntp: NtpTime,
+    pub(crate) rtp_time: RtpTime,
+    pub(crate) arrival: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Layer {
+    pub(super) ssrc: u32,
+    pub(super) rid: Option<String>,
+    pub(super) reception: Reception,
+    pub(super) clock: Option<SenderClock>,
+    pub(super) heard: Instant,
+    pub(super) throughput: Throughput,
+}
+
+/// Without a packet for this long a layer is off.
+const OFF_AFTER: Duration = Duration::from_secs(1);
+
+impl Layer {
+    pub(super) fn new(now: Instant, ssrc: u32, rid: Option<String>, seq: SeqExt, clock_hz: u32) -> Self {
+        let reception = Reception::new(seq, clock_hz);
+        Self { ssrc, rid, reception, clock: None, heard: now, throughput: Throughput::default() }
+    }
+
+    pub(super) fn is_on(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.heard) < OFF_AFTER
+    }
+
+    pub(super) fn handle_sender_report(&mut self, now: Instant, info: &SenderInfo) {
+        self.clock = Some(SenderClock { ntp: info.ntp, rtp_time: info.rtp_time, arrival: now });
+    }
+
+    /// What the publisher is told about this stream, and how many packets were due since the last time.
+    pub(super) fn report(&mut self, now: Instant) -> (ReportBlock, u64) {
+        let interval = self.reception.report();
+        let block = ReportBlock {
+            ssrc: Ssrc(self.ssrc),
+            fraction_lost: interval.fraction_lost,
+            cumulative_lost: interval.lost_total,
+            highest_seq: (interval.highest.0 & 0xffff_ffff) as u32,
+            jitter: interval.jitter,
+            last_sender_report: self.clock.map_or(CompactNtp(0), |clock| clock.ntp.compact()),
+            delay_since_last: self
+                .clock
+                .map_or(0, |clock| CompactNtp::span(now.saturating_duration_since(clock.arrival))),
+        };
+        (block, interval.expected)
+    }
+}

@@ -1,0 +1,222 @@
+//! The header of a forwarded packet: a template with the extensions that this subscriber negotiated, and what changes
+//! from packet to packet written over it.
+
+use crate::ingress::Packet;
+use crate::transport::{ExtensionIds, Kind};
+use carillon_proto::rtp::{FIXED_HEADER_BYTES, Pt, RtpFields, RtpTime, SeqExt, Ssrc};
+use carillon_proto::rtp_ext::{AbsSendTime, PlayoutDelay};
+
+/// Fixed header, block header, and every element at its longest.
+const TEMPLATE_BYTES: usize = 48;
+/// The first byte's X bit (RFC 3550 section 5.1).
+const EXTENSION_BIT: u8 = 0x10;
+
+/// One-byte elements (RFC 8285 section 4.2) in fixed places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Template {
+    bytes: [u8; TEMPLATE_BYTES],
+    len: u8,
+    /// Where the data of an element begins; zero where it was not negotiated.
+    level_at: u8,
+    abs_send_time_at: u8,
+    transport_seq_at: u8,
+    orientation_id: u8,
+}
+
+/// What the packet's own moment decides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    pub(crate) pt: u8,
+    pub(crate) ssrc: u32,
+    pub(crate) seq: SeqExt,
+    pub(crate) time: RtpTime,
+    pub(crate) sent: AbsSendTime,
+    pub(crate) transport_seq: u16,
+}
+
+impl Template {
+    /// Audio gets no element that depends on when a packet leaves: its repeats are the same bytes under the same
+    /// number, perhaps a second later (RFC 7714 section 10 forbids others).
+    pub(crate) fn new(kind: Kind, mid: &str, ids: &ExtensionIds, playout: PlayoutDelay) -> Self {
+        let mut template = Self {
+            bytes: [0; TEMPLATE_BYTES],
+            len: FIXED_HEADER_BYTES as u8,
+            level_at: 0,
+            abs_send_time_at: 0,
+            transport_seq_at: 0,
+            orientation_id: 0,
+        };
+        template.bytes[12..14].copy_from_slice(&0xbede_u16.to_be_bytes());
+        let mut end = FIXED_HEADER_BYTES + 4;
+        template.add(&mut end, ids.mid, mid.as_bytes());
+        match kind {
+            Kind::Audio => template.level_at = template.add(&mut end, ids.audio_level, &[0x7f]),
+            Kind::Video => {
+                template.abs_send_time_at = template.add(&mut end, ids.abs_send_time, &[0; 3]);
+                template.transport_seq_at = template.add(&mut end, ids.transport_cc, &[0; 2]);
+                template.add(&mut end, ids.playout_delay, &playout.to_bytes());
+                template.orientation_id = ids.video_orientation.filter(|id| (1..15).contains(id)).unwrap_or(0);
+            }
+        }
+        template.close(end);
+        template
+    }
+
+    /// True where the same packet has the same header whenever it leaves.
+    pub(crate) fn is_timeless(&self) -> bool {
+        self.abs_send_time_at == 0 && self.transport_seq_at == 0
+    }
+
+    pub(crate) fn has_transport_seq(&self) -> bool {
+        self.transport_seq_at != 0
+    }
+
+    /// Appends the header of `packet` as this subscriber gets it.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, packet: &Packet, stamp: &Stamp) {
+        let mut bytes = self.bytes;
+        let extension_bit = bytes[0] & EXTENSION_BIT;
+        let fields = RtpFields {
+            marker: packet.marker,
+            pt: Pt(stamp.pt),
+            seq: stamp.seq.seq(),
+            time: stamp.time,
+            ssrc: Ssrc(stamp.ssrc),
+        };
+        bytes[..FIXED_HEADER_BYTES].copy_from_slice(&fields.to_bytes());
+        bytes[0] |= extension_bit;
+        if let (Some(level), at @ 1..) = (packet.level, usize::from(self.level_at)) {
+            bytes[at] = level;
+        }
+        if let at @ 1.. = usize::from(self.abs_send_time_at) {
+            bytes[at..at + 3].copy_from_slice(&stamp.sent.to_bytes());
+        }
+        if let at @ 1.. = usize::from(self.transport_seq_at) {
+            bytes[at..at + 2].copy_from_slice(&stamp.transport_seq.to_be_bytes());
+        }
+        let orientation = packet.orientation.filter(|_| self.orientation_id != 0);
+        let start = out.len();
+        out.extend_from_slice(&bytes[..usize::from(self.len)]);
+        if let Some(orientation) = orientation {
+            self.append_orientation(out, start, orientation);
+        }
+    }
+
+    /// One more word: only the last packet of a frame carries it, and not in every stream.
+    fn append_orientation(&self, out: &mut Vec<u8>, start: usize, orientation: u8) {
+        if out[start] & EXTENSION_BIT == 0 {
+            out[start] |= EXTENSION_BIT;
+            out.extend_from_slice(&[0xbe, 0xde, 0, 0]);
+        }
+        out.extend_from_slice(&[self.orientation_id << 4, orientation, 0, 0]);
+        out[start + 15] += 1;
+    }
+
+    /// Yields where the data begins; zero where it has no id or does not fit.
+    fn add(&mut self, end: &mut usize, id: Option<u8>, data: &[u8]) -> u8 {
+        let Some(id) = id.filter(|id| (1..15).contains(id)) else { return 0 };
+        let at = *end + 1;
+        let fits = (1..=16).contains(&data.len());
+        let Some(place) = self.bytes.get_mut(at..at + data.len()).filter(|_| fits) else { return 0 };
+        place.copy_from_slice(data);
+        self.bytes[*end] = id << 4 | (data.len() - 1) as u8;
+        *end = at + data.len();
+        at as u8
+    }
+
+    fn close(&mut self, end: usize) {
+        let data = end - FIXED_HEADER_BYTES - 4;
+        if data == 0 {
+            return;
+        }
+        let words = data.div_ceil(4);
+        self.bytes[0] = EXTENSION_BIT;
+        self.bytes[15] = words as u8;
+        self.len = (FIXED_HEADER_BYTES + 4 + 4 * words) as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::start;
+    use bytes::Bytes;
+    use carillon_proto::rtp::{RtpHeader, Seq};
+    use carillon_proto::rtp_ext::ExtId;
+    use std::time::Duration;
+
+    const ALL: ExtensionIds = ExtensionIds {
+        mid: Some(1),
+        rid: Some(2),
+        repaired_rid: Some(3),
+        audio_level: Some(4),
+        abs_send_time: Some(5),
+        transport_cc: Some(6),
+        playout_delay: Some(7),
+        video_orientation: Some(8),
+    };
+
+    fn read(template: &Template, packet: &Packet) -> Vec<(u8, Vec<u8>)> {
+        let stamp = Stamp {
+            pt: 100,
+            ssrc: 9,
+            seq: SeqExt(0x1_0002),
+            time: RtpTime(3),
+            sent: AbsSendTime::from_clock(Duration::from_secs(1)),
+            transport_seq: 0x0102,
+        };
+        let mut out = vec![0xee; 7];
+        template.write(&mut out, packet, &stamp);
+        let header = RtpHeader::parse(&out[7..]).expect("well-formed");
+        assert_eq!((header.pt, header.seq, header.time, header.ssrc), (Pt(100), Seq(2), RtpTime(3), Ssrc(9)));
+        assert_eq!((header.marker, header.header_bytes), (packet.marker, out.len() - 7));
+        for id in 1..15 {
+            assert!(header.extensions(&out[7..]).filter(|e| e.id == ExtId(id)).count() <= 1);
+        }
+        header.extensions(&out[7..]).map(|e| (e.id.0, e.data.to_vec())).collect()
+    }
+
+    fn packet() -> Packet {
+        let packet = Packet::for_test(1, start(), Bytes::from_static(b"x"));
+        Packet { marker: true, level: Some(0x85), orientation: Some(1), ..packet }
+    }
+
+    #[test]
+    fn video_carries_what_was_negotiated() {
+        let template = Template::new(Kind::Video, "17", &ALL, PlayoutDelay { min_ms: 0, max_ms: 4_000 });
+        let got = read(&template, &packet());
+        let sent = AbsSendTime::from_clock(Duration::from_secs(1)).to_bytes().to_vec();
+        let want = [(1, b"17".to_vec()), (5, sent), (6, vec![1, 2]), (7, vec![0, 1, 0x90]), (8, vec![1])];
+        assert_eq!(got, want);
+        assert!(!template.is_timeless() && template.has_transport_seq());
+    }
+
+    #[test]
+    fn audio_carries_nothing_that_depends_on_time() {
+        let template = Template::new(Kind::Audio, "0", &ALL, PlayoutDelay { min_ms: 0, max_ms: 0 });
+        assert_eq!(read(&template, &packet()), [(1, b"0".to_vec()), (4, vec![0x85])]);
+        assert!(template.is_timeless());
+    }
+
+    #[test]
+    fn without_extensions_there_is_no_block() {
+        let template = Template::new(Kind::Video, "0", &ExtensionIds::default(), PlayoutDelay { min_ms: 0, max_ms: 0 });
+        assert_eq!((read(&template, &packet()), usize::from(template.len)), (vec![], FIXED_HEADER_BYTES));
+    }
+
+    #[test]
+    fn the_longest_names_fit_or_are_left_out() {
+        let none = PlayoutDelay { min_ms: 0, max_ms: 0 };
+        let longest = "m".repeat(16);
+        let template = Template::new(Kind::Video, &longest, &ALL, none);
+        assert_eq!(read(&template, &packet()).len(), 5);
+        let template = Template::new(Kind::Video, &"m".repeat(17), &ALL, none);
+        assert_eq!(read(&template, &packet()).len(), 4);
+    }
+
+    #[test]
+    fn orientation_alone_opens_a_block() {
+        let ids = ExtensionIds { video_orientation: Some(8), ..ExtensionIds::default() };
+        let template = Template::new(Kind::Video, "0", &ids, PlayoutDelay { min_ms: 0, max_ms: 0 });
+        assert_eq!(read(&template, &packet()), [(8, vec![1])]);
+    }
+}

@@ -1,0 +1,336 @@
+//! Media leaving: one participant's receipt of one publication. A subscription is offsets, names and counters; packets
+//! lie in the publication's history, keys in the participant's transport.
+
+mod descriptor;
+mod header;
+mod munge;
+mod outlet;
+
+pub(crate) use outlet::Outlet;
+
+use crate::ingress::{Packet, Publication};
+use crate::recovery::rtx::Answered;
+use crate::transport::{Codec, ExtensionIds, Kind, NegotiatedCodec, Section, SendStream};
+use crate::{DropReason, Stats};
+use carillon_proto::rtcp::NtpTime;
+use carillon_proto::rtcp::sender_report::SenderInfo;
+use carillon_proto::rtp::{RtpTime, Seq, SeqExt, Ssrc};
+use carillon_proto::rtp_ext::PlayoutDelay;
+use descriptor::Vp8Munger;
+use header::{Stamp, Template};
+use munge::Munger;
+use std::time::{Duration, Instant};
+
+/// Where RTX numbers begin: their own stream, so any number will do (RFC 4588 section 4).
+const RTX_FIRST: u64 = 1;
+
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    /// The participant, as a key into the room's.
+    pub(crate) member: u32,
+    pub(crate) kind: Kind,
+    /// As a key into the room's. `None`: an automatic one that waits for a publication.
+    pub(crate) publication: Option<u32>,
+    /// The room chooses its publication (WHEP).
+    pub(crate) automatic: bool,
+    /// The participant may receive this track.
+    pub(crate) allowed: bool,
+    codecs: Vec<NegotiatedCodec>,
+    extensions: ExtensionIds,
+    stream: SendStream,
+    template: Template,
+    munger: Munger,
+    vp8: Vp8Munger,
+    rtx_next: SeqExt,
+    /// Numbers from here on went out under the present template, so their repeats are the same bytes.
+    repeatable_from: SeqExt,
+    /// The publication's epoch that is forwarded; `None` until a place to start was found.
+    running: Option<u32>,
+    /// How the codec forwarded last is called here.
+    codec: Option<Called>,
+    answered: Answered,
+    packets: u32,
+    octets: u32,
+    /// Octets at the last sender report: a silent stream reports nothing.
+    reported_octets: u32,
+    remote: Remote,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Called {
+    codec: Codec,
+    pt: u8,
+    rtx_pt: Option<u8>,
+}
+
+/// What the participant reports about this stream.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Remote {
+    /// Smoothed, 0…1. `None` until reported.
+    pub(crate) loss_ratio: Option<f64>,
+    pub(crate) jitter: Duration,
+}
+
+/// What a subscription lacks after a fan-out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lacks {
+    Nothing,
+    Keyframe,
+}
+
+impl Subscription {
+    pub(crate) fn new(member: u32, section: &Section, stream: &SendStream, playout: PlayoutDelay, random: u64) -> Self {
+        let munger = Munger::new(random);
+        Self {
+            member,
+            kind: section.kind,
+            publication: None,
+            automatic: false,
+            allowed: false,
+            codecs: section.codecs.clone(),
+            extensions: section.extensions,
+            stream: stream.clone(),
+            template: Template::new(section.kind, &section.mid, &section.extensions, playout),
+            munger,
+            vp8: Vp8Munger::default(),
+            rtx_next: SeqExt(RTX_FIRST),
+            repeatable_from: munger.next(),
+            running: None,
+            codec: None,
+            answered: Answered::default(),
+            packets: 0,
+            octets: 0,
+            reported_octets: 0,
+            remote: Remote::default(),
+        }
+    }
+
+    /// Takes over what a later offer negotiated for the same section.
+    pub(crate) fn renegotiate(&mut self, section: &Section, playout: PlayoutDelay) {
+        if self.codecs == section.codecs && self.extensions == section.extensions {
+            return;
+        }
+        self.codecs.clone_from(&section.codecs);
+        self.extensions = section.extensions;
+        self.template = Template::new(section.kind, &section.mid, &section.extensions, playout);
+        self.repeatable_from = self.munger.next();
+        self.codec = None;
+    }
+
+    /// Of the media clock. All codecs of one kind that are negotiated share it.
+    pub(crate) fn clock_hz(&self) -> u32 {
+        self.codecs.first().map_or(90_000, |c| c.clock_rate)
+    }
+
+    pub(crate) fn stream(&self) -> &SendStream {
+        &self.stream
+    }
+
+    pub(crate) fn remote(&self) -> Remote {
+        self.remote
+    }
+
+    /// Follows another publication from its next place to start.
+    pub(crate) fn follow(&mut self, publication: Option<u32>) {
+        if self.publication != publication {
+            self.publication = publication;
+            self.running = None;
+        }
+    }
+
+    /// Starts anew at the next place to start (the privilege was taken, the transport was replaced).
+    pub(crate) fn pause(&mut self) {
+        self.running = None;
+    }
+
+    /// Sends what came into the publication since the last fan-out, or starts.
+    pub(crate) fn forward(
+        &mut self,
+        publication: &Publication,
+        late_start: Duration,
+        outlet: &mut Outlet<'_>,
+    ) -> Lacks {
+        if !self.allowed {
+            return Lacks::Nothing;
+        }
+        if self.running == Some(publication.epoch()) {
+            for seq in &publication.pending {
+                if let Some(packet) = publication.history().get(*seq) {
+                    self.send(packet, outlet);
+                }
+            }
+            return Lacks::Nothing;
+        }
+        let Some(first) = self.place_to_start(publication, late_start, outlet.now) else {
+            return if self.kind == Kind::Video { Lacks::Keyframe } else { Lacks::Nothing };
+        };
+        if self.called(first.codec).is_none() {
+            outlet.stats.count_drop(DropReason::NoCodec);
+            return Lacks::Nothing;
+        }
+        self.start(first, publication.epoch(), outlet.now);
+        for packet in publication.history().since(first.seq) {
+            self.send(packet, outlet);
+        }
+        Lacks::Nothing
+    }
+
+    /// Answers a request for `seq`: video as RTX, audio (and video without RTX) by the same bytes again.
+    pub(crate) fn repair(
+        &mut self,
+        publication: &Publication,
+        seq: Seq,
+        round_trip: Option<Duration>,
+        outlet: &mut Outlet<'_>,
+    ) -> Result<(), DropReason> {
+        let source = self.munger.source_of(seq).filter(|_| self.running == Some(publication.epoch()));
+        let (source, out) = source.ok_or(DropReason::RepairGone)?;
+        let packet = publication.history().get(source).ok_or(DropReason::RepairGone)?;
+        if !self.answered.allow(outlet.now, out, round_trip) {
+            return Err(DropReason::RepairTwice);
+        }
+        let called = self.called(packet.codec).ok_or(DropReason::NoCodec)?;
+        if !outlet.budget.spend(packet.payload.len()) {
+            return Err(DropReason::RepairBudget);
+        }
+        match (called.rtx_pt, self.stream.rtx_ssrc) {
+            (Some(pt), Some(ssrc)) => self.send_rtx(packet, out, pt, ssrc, outlet),
+            (_, _) if self.template.is_timeless() && out >= self.repeatable_from => {
+                self.write(packet, out, self.munger.map_time(packet.time), called.pt, outlet);
+            }
+            (_, _) => return Err(DropReason::RepairGone),
+        }
+        outlet.stats.rtx_out += 1;
+        Ok(())
+    }
+
+    /// What the subscriber needs to play this stream in sync with others of the publisher: `ntp` is this server's clock
+    /// at a moment when the publisher's media clock read `media`. `None` while nothing new was sent.
+    pub(crate) fn sender_info(&mut self, ntp: NtpTime, media: RtpTime) -> Option<SenderInfo> {
+        if self.running.is_none() || self.octets == self.reported_octets {
+            return None;
+        }
+        self.reported_octets = self.octets;
+        Some(SenderInfo {
+            ssrc: Ssrc(self.stream.ssrc),
+            ntp,
+            rtp_time: self.munger.map_time(media),
+            packets: self.packets,
+            octets: self.octets,
+        })
+    }
+
+    /// A report block about this stream.
+    pub(crate) fn handle_report(&mut self, fraction_lost: u8, jitter_ticks: u32) {
+        let loss = f64::from(fraction_lost) / 256.0;
+        let smoothed = self.remote.loss_ratio.map_or(loss, |before| before + 0.5 * (loss - before));
+        let clock_hz = self.clock_hz();
+        self.remote = Remote {
+            loss_ratio: Some(smoothed),
+            jitter: carillon_proto::rtp::ticks_to_duration(jitter_ticks, clock_hz),
+        };
+    }
+
+    /// Audio starts with what just came. Video starts with a keyframe: one that just came, or a recent one that is
+    /// still whole.
+    fn place_to_start<'a>(
+        &self,
+        publication: &'a Publication,
+        late_start: Duration,
+        now: Instant,
+    ) -> Option<&'a Packet> {
+        let history = publication.history();
+        match self.kind {
+            Kind::Audio => publication.pending.iter().min().and_then(|seq| history.get(*seq)),
+            Kind::Video => {
+                let keyframe = history.newest_keyframe()?;
+                let fresh = publication.pending.contains(&keyframe.seq);
+                let recent = now.saturating_duration_since(keyframe.arrival) <= late_start;
+                (fresh || recent && history.is_whole_since(keyframe.seq)).then_some(keyframe)
+            }
+        }
+    }
+
+    fn start(&mut self, first: &Packet, epoch: u32, now: Instant) {
+        self.munger.switch(now, first.seq, first.time, self.clock_hz());
+        if let Some(numbers) = first.marks.vp8 {
+            self.vp8.switch(numbers);
+        }
+        self.running = Some(epoch);
+    }
+
+    fn send(&mut self, packet: &Packet, outlet: &mut Outlet<'_>) {
+        let Some(called) = self.called(packet.codec) else {
+            outlet.stats.count_drop(DropReason::NoCodec);
+            return;
+        };
+        let Some((seq, time)) = self.munger.map(outlet.now, packet.seq, packet.time) else { return };
+        if self.write(packet, seq, time, called.pt, outlet) {
+            outlet.budget.earn(packet.payload.len(), outlet.repair_ratio);
+            self.count(packet.payload.len(), outlet.stats);
+        }
+    }
+
+    /// Header, payload, seal: straight into the buffer that the socket sends from.
+    fn write(&mut self, packet: &Packet, seq: SeqExt, time: RtpTime, pt: u8, outlet: &mut Outlet<'_>) -> bool {
+        let stamp = Stamp {
+            pt,
+            ssrc: self.stream.ssrc,
+            seq,
+            time,
+            sent: outlet.sent,
+            transport_seq: outlet.next_transport_seq(self.template.has_transport_seq()),
+        };
+        let (template, vp8) = (&self.template, &mut self.vp8);
+        outlet.send_rtp(seq, |out| {
+            template.write(out, packet, &stamp);
+            let payload_at = out.len();
+            out.extend_from_slice(&packet.payload);
+            if let Some(numbers) = packet.marks.vp8 {
+                vp8.rewrite(numbers, &mut out[payload_at..]);
+            }
+        })
+    }
+
+    /// RFC 4588 section 4: the original number, then the payload.
+    fn send_rtx(&mut self, packet: &Packet, original: SeqExt, pt: u8, ssrc: u32, outlet: &mut Outlet<'_>) {
+        let seq = self.rtx_next;
+        self.rtx_next = seq.plus(1);
+        let stamp = Stamp {
+            pt,
+            ssrc,
+            seq,
+            time: self.munger.map_time(packet.time),
+            sent: outlet.sent,
+            transport_seq: outlet.next_transport_seq(self.template.has_transport_seq()),
+        };
+        let (template, vp8) = (&self.template, &mut self.vp8);
+        outlet.send_rtp(seq, |out| {
+            template.write(out, packet, &stamp);
+            out.extend_from_slice(&original.seq().0.to_be_bytes());
+            let payload_at = out.len();
+            out.extend_from_slice(&packet.payload);
+            if let Some(numbers) = packet.marks.vp8 {
+                vp8.rewrite(numbers, &mut out[payload_at..]);
+            }
+        });
+    }
+
+    fn called(&mut self, codec: Codec) -> Option<Called> {
+        if self.codec.is_none_or(|called| called.codec != codec) {
+            let same = self.codecs.iter().find(|c| c.codec == codec);
+            let found = same.or_else(|| self.codecs.iter().find(|c| c.codec.decodes(codec)))?;
+            self.codec = Some(Called { codec, pt: found.payload_type, rtx_pt: found.rtx });
+        }
+        self.codec
+    }
+
+    fn count(&mut self, bytes: usize, stats: &mut Stats) {
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(bytes as u32);
+        match self.kind {
+            Kind::Audio => stats.audio_packets_out += 1,
+            Kind::Video => stats.video_packets_out += 1,
+        }
+    }
+}

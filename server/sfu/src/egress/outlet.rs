@@ -1,0 +1,43 @@
+//! The way out to one participant: its transport, the arena that the socket sends from, and what is counted on the way.
+
+use crate::recovery::rtx::RepairBudget;
+use crate::transport::Transport;
+use crate::{Egress, Path, Stats};
+use carillon_proto::rtp::SeqExt;
+use carillon_proto::rtp_ext::AbsSendTime;
+use std::time::Instant;
+
+pub(crate) struct Outlet<'a> {
+    pub(crate) now: Instant,
+    /// The moment as packets carry it.
+    pub(crate) sent: AbsSendTime,
+    pub(crate) path: Path,
+    pub(crate) transport: &'a mut Transport,
+    /// The next transport-wide number (transport-cc).
+    pub(crate) transport_seq: &'a mut u16,
+    pub(crate) budget: &'a mut RepairBudget,
+    pub(crate) repair_ratio: f64,
+    pub(crate) egress: &'a mut Egress,
+    pub(crate) stats: &'a mut Stats,
+}
+
+impl Outlet<'_> {
+    /// The number for a packet that carries one.
+    pub(crate) fn next_transport_seq(&mut self, wanted: bool) -> u16 {
+        let seq = *self.transport_seq;
+        if wanted {
+            *self.transport_seq = seq.wrapping_add(1);
+        }
+        seq
+    }
+
+    /// Seals what `write` appends. False where the transport cannot: nothing leaves then.
+    pub(crate) fn send_rtp(&mut self, seq: SeqExt, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let transport = &mut *self.transport;
+        self.egress.try_push(self.path, |out| {
+            let start = out.len();
+            write(out);
+            transport.protect_rtp(out, start, seq.0).is_ok()
+        })
+    }
+}

@@ -183,6 +183,9 @@ pub struct LocalCandidate {
 pub struct Egress {
     bytes: Vec<u8>,
     datagrams: Vec<(Path, usize)>,
+    /// All that was ever pushed.
+    pushed_datagrams: u64,
+    pushed_bytes: u64,
 }
 
 /// Datagrams of one path that lie together: all `segment_bytes` long but the last, which may be shorter.
@@ -196,8 +199,29 @@ pub struct Run<'a> {
 impl Egress {
     /// Appends one datagram: `write` adds its bytes to the end of the buffer it is given.
     pub fn push(&mut self, path: Path, write: impl FnOnce(&mut Vec<u8>)) {
-        write(&mut self.bytes);
-        self.datagrams.push((path, self.bytes.len()));
+        self.try_push(path, |bytes| {
+            write(bytes);
+            true
+        });
+    }
+
+    /// As `push`; where `write` says false, what it added is taken back and nothing leaves. Yields what `write` said.
+    pub fn try_push(&mut self, path: Path, write: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
+        let start = self.bytes.len();
+        let done = write(&mut self.bytes);
+        if done {
+            self.datagrams.push((path, self.bytes.len()));
+            self.pushed_datagrams += 1;
+            self.pushed_bytes += (self.bytes.len() - start) as u64;
+        } else {
+            self.bytes.truncate(start);
+        }
+        done
+    }
+
+    /// Datagrams and bytes since the arena was made.
+    pub(crate) fn pushed(&self) -> (u64, u64) {
+        (self.pushed_datagrams, self.pushed_bytes)
     }
 
     pub fn is_empty(&self) -> bool {

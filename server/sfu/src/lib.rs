@@ -5,12 +5,26 @@
 //! `handle_datagram(now, Path, &mut [u8])`, `handle_timeout(now)`, then drain `poll_output()` and `egress()`, and ask
 //! `poll_timeout()`.
 
+mod bandwidth;
 mod command;
+mod context;
 pub mod demux;
+mod egress;
+mod ingress;
+mod participant;
+mod quality;
 pub mod random;
+mod recovery;
+mod room;
+mod slab;
+mod speaker;
 mod stats;
+mod timers;
 pub mod transport;
 mod worker;
+
+#[cfg(test)]
+mod testing;
 
 pub use command::*;
 pub use stats::{DropReason, Stats};

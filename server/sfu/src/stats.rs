@@ -35,6 +35,8 @@ pub enum DropReason {
     UnusedLayer,
     /// A subscriber has no payload type for the publisher's codec.
     NoCodec,
+    /// A repair a subscriber asked for again before the answer could reach it.
+    RepairTwice,
     /// A repair a subscriber asked for, above its budget.
     RepairBudget,
     /// A repair a subscriber asked for that is no longer in the history.
@@ -44,7 +46,7 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Size,
         Self::NotMedia,
         Self::NoTransport,
@@ -61,6 +63,7 @@ impl DropReason {
         Self::NotAllowed,
         Self::UnusedLayer,
         Self::NoCodec,
+        Self::RepairTwice,
         Self::RepairBudget,
         Self::RepairGone,
         Self::Limit,
@@ -85,6 +88,7 @@ impl DropReason {
             Self::NotAllowed => "not_allowed",
             Self::UnusedLayer => "unused_layer",
             Self::NoCodec => "no_codec",
+            Self::RepairTwice => "repair_twice",
             Self::RepairBudget => "repair_budget",
             Self::RepairGone => "repair_gone",
             Self::Limit => "limit",
@@ -127,7 +131,7 @@ pub struct Stats {
     pub keyframes_requested: u64,
     pub keyframes_in: u64,
 
-    drops: [u64; DropReason::ALL.len()],
+    pub(crate) drops: [u64; DropReason::ALL.len()],
 
     pub transports: u64,
     pub participants: u64,
@@ -161,6 +165,6 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), DropReason::ALL.len());
-        assert_eq!(stats.drop_count(DropReason::Limit), 19);
+        assert_eq!(stats.drop_count(DropReason::Limit), 20);
     }
 }

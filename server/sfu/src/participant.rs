@@ -1,0 +1,241 @@
+//! One user in one room, and the connection that carries its media.
+
+use crate::bandwidth::{Bounds, UplinkEstimate};
+use crate::context::Context;
+use crate::egress::Outlet;
+use crate::ingress::Inbound;
+use crate::recovery::rtx::RepairBudget;
+use crate::transport::{ExtensionIds, Transport};
+use crate::{DropReason, ParticipantId, Privileges};
+use carillon_proto::gateway::TrackName;
+use carillon_proto::rtcp::{CompactNtp, NtpTime, receiver_report, sdes};
+use carillon_proto::rtp::Ssrc;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// RTP streams one connection may send: each section's layers with their repair streams.
+const STREAMS_MAX: usize = 64;
+/// The canonical name of a participant that this server sends no media to.
+pub(crate) const CNAME: &str = "carillon";
+
+#[derive(Debug)]
+pub(crate) struct Participant {
+    pub(crate) id: ParticipantId,
+    pub(crate) privileges: Privileges,
+    pub(crate) connection: Option<Box<Connection>>,
+}
+
+/// A transport with what was negotiated over it and what is known of its path.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) transport: Transport,
+    /// ICE and DTLS are done.
+    pub(crate) connected: bool,
+    /// Nothing was heard for too long; it may come back.
+    pub(crate) lost: bool,
+    /// Sections in which the client sends.
+    pub(crate) inbound: Vec<Inbound>,
+    /// Of all sections: the same id means the same in each.
+    pub(crate) extensions: ExtensionIds,
+    /// Which section (index into `inbound`) each SSRC was found to belong to.
+    streams: Vec<(u32, u8)>,
+    /// Subscriptions by the SSRC that they send: keys into the room's.
+    pub(crate) outgoing: BTreeMap<u32, u32>,
+    /// The room fills its receiving sections (WHEP): from one publisher or from all.
+    pub(crate) automatic: Option<Option<ParticipantId>>,
+    pub(crate) uplink: UplinkEstimate,
+    pub(crate) uplink_updated: Option<Instant>,
+    /// Smoothed.
+    pub(crate) round_trip: Option<Duration>,
+    /// What the client's transport-cc feedback says of the downlink, smoothed, 0…1.
+    pub(crate) downlink_loss: Option<f64>,
+    transport_seq: u16,
+    budget: RepairBudget,
+    /// The SSRC of this server's own RTCP on this connection.
+    pub(crate) ssrc: u32,
+    /// The client's wall clock against this server's.
+    pub(crate) clock: PeerClock,
+    /// The client's last receiver reference time (RFC 3611 section 4.4): its SSRC, its clock, when it came.
+    pub(crate) reference: Option<(Ssrc, CompactNtp, Instant)>,
+}
+
+impl Participant {
+    pub(crate) fn new(id: ParticipantId, privileges: Privileges) -> Self {
+        Self { id, privileges, connection: None }
+    }
+
+    pub(crate) fn may_send(&self, track: TrackName) -> bool {
+        match track {
+            TrackName::Microphone => self.privileges.send_audio,
+            TrackName::Camera => self.privileges.send_video,
+            TrackName::Screen | TrackName::ScreenAudio => self.privileges.send_screen,
+        }
+    }
+
+    pub(crate) fn may_receive(&self, track: TrackName) -> bool {
+        match track {
+            TrackName::Microphone => self.privileges.receive_audio,
+            TrackName::Camera => self.privileges.receive_video,
+            TrackName::Screen | TrackName::ScreenAudio => self.privileges.receive_screen,
+        }
+    }
+}
+
+impl Connection {
+    pub(crate) fn new(transport: Transport, context: &mut Context) -> Self {
+        let config = &context.config;
+        let bounds = Bounds { start: config.uplink_start_bps, min: config.uplink_min_bps, max: config.uplink_max_bps };
+        Self {
+            transport,
+            connected: false,
+            lost: false,
+            inbound: Vec::new(),
+            extensions: ExtensionIds::default(),
+            streams: Vec::new(),
+            outgoing: BTreeMap::new(),
+            automatic: None,
+            uplink: UplinkEstimate::new(bounds),
+            uplink_updated: None,
+            round_trip: None,
+            downlink_loss: None,
+            transport_seq: 0,
+            budget: RepairBudget::default(),
+            ssrc: context.random.next_u32(),
+            clock: PeerClock::default(),
+            reference: None,
+        }
+    }
+
+    /// The section that a stream belongs to: announced by SSRC, else named by the mid extension, else the only one with
+    /// that payload type. What was found once holds until the next offer.
+    pub(crate) fn section_of(&mut self, ssrc: u32, mid: Option<&str>, pt: u8) -> Result<usize, DropReason> {
+        if let Some(&(_, section)) = self.streams.iter().find(|(known, _)| *known == ssrc) {
+            return Ok(usize::from(section));
+        }
+        let found = self.find_section(ssrc, mid, pt).ok_or(DropReason::UnknownSsrc)?;
+        if self.streams.len() == STREAMS_MAX {
+            return Err(DropReason::Limit);
+        }
+        self.streams.push((ssrc, found as u8));
+        Ok(found)
+    }
+
+    /// Takes the sections of a new offer.
+    pub(crate) fn set_inbound(&mut self, inbound: Vec<Inbound>, extensions: ExtensionIds) {
+        self.inbound = inbound;
+        self.extensions = extensions;
+        self.streams.clear();
+    }
+
+    /// The way out, once there is one.
+    pub(crate) fn outlet<'a>(&'a mut self, context: &'a mut Context) -> Option<Outlet<'a>> {
+        if !self.connected {
+            return None;
+        }
+        Some(Outlet {
+            now: context.now,
+            sent: context.abs_send_time(),
+            path: self.transport.path()?,
+            transport: &mut self.transport,
+            transport_seq: &mut self.transport_seq,
+            budget: &mut self.budget,
+            repair_ratio: context.config.repair_ratio_max,
+            egress: &mut context.egress,
+            stats: &mut context.stats,
+        })
+    }
+
+    /// Sends one compound that opens with an empty receiver report and this server's name (RFC 3550 section 6.1).
+    pub(crate) fn send_feedback(&mut self, context: &mut Context, write: impl FnOnce(&mut Vec<u8>, Ssrc)) {
+        let ssrc = Ssrc(self.ssrc);
+        self.send_rtcp(context, |out| {
+            receiver_report::write(out, ssrc, &[]);
+            sdes::write_cname(out, ssrc, CNAME);
+            write(out, ssrc);
+        });
+    }
+
+    /// Sends one compound as `write` makes it; nothing where there is no way out yet.
+    pub(crate) fn send_rtcp(&mut self, context: &mut Context, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(path) = self.transport.path().filter(|_| self.connected) else { return };
+        let transport = &mut self.transport;
+        let sent = context.egress.try_push(path, |out| {
+            let start = out.len();
+            write(out);
+            out.len() > start && transport.protect_rtcp(out, start).is_ok()
+        });
+        context.stats.rtcp_packets_out += u64::from(sent);
+    }
+
+    /// One measurement of the round trip.
+    pub(crate) fn note_round_trip(&mut self, measured: Duration) {
+        self.round_trip = Some(self.round_trip.map_or(measured, |before| (before * 7 + measured) / 8));
+    }
+
+    /// A repair came this long after it was asked for: the round trip is no longer than that.
+    pub(crate) fn note_round_trip_bound(&mut self, bound: Duration) {
+        if self.round_trip.is_none_or(|before| bound < before) {
+            self.note_round_trip(bound);
+        }
+    }
+
+    fn find_section(&self, ssrc: u32, mid: Option<&str>, pt: u8) -> Option<usize> {
+        let announced = self.inbound.iter().position(|section| section.announces(ssrc));
+        let named = || mid.and_then(|mid| self.inbound.iter().position(|section| section.mid == mid));
+        announced.or_else(named).or_else(|| {
+            let mut with_pt = self.inbound.iter().enumerate().filter(|(_, section)| section.payload(pt).is_some());
+            let only = with_pt.next().filter(|_| mid.is_none())?;
+            with_pt.next().is_none().then_some(only.0)
+        })
+    }
+}
+
+/// Maps a client's NTP clock, whatever it shows, to this server's. One mapping for all tracks of a client keeps them in
+/// sync with each other.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PeerClock {
+    /// Seconds to add to the client's clock.
+    offset: Option<f64>,
+}
+
+impl PeerClock {
+    /// A report that says `ntp` came at `unix`: the fastest of many says what the offset is, drift is followed slowly.
+    pub(crate) fn note(&mut self, ntp: NtpTime, unix: Duration) {
+        let seen = unix.as_secs_f64() - ntp.to_unix().as_secs_f64();
+        self.offset = Some(match self.offset {
+            Some(offset) if seen > offset && seen - offset < 1.0 => offset + (seen - offset) / 64.0,
+            Some(_) | None => seen,
+        });
+    }
+
+    /// Seconds from the client's moment `ntp` to `unix`, this server's time since 1970; negative where `ntp` lies later.
+    pub(crate) fn seconds_since(&self, ntp: NtpTime, unix: Duration) -> Option<f64> {
+        Some(unix.as_secs_f64() - ntp.to_unix().as_secs_f64() - self.offset?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fastest_report_decides_a_clients_clock() {
+        let mut clock = PeerClock::default();
+        let ntp = |s: f64| NtpTime::from_unix(Duration::from_secs_f64(s));
+        assert_eq!(clock.seconds_since(ntp(5.0), Duration::from_secs(100)), None);
+        for (said, came) in [(5.0, 100.08), (6.0, 101.02), (7.0, 102.05), (8.0, 103.09)] {
+            clock.note(ntp(said), Duration::from_secs_f64(came));
+        }
+        let since = clock.seconds_since(ntp(8.0), Duration::from_secs_f64(104.02)).expect("noted");
+        assert!((since - 1.0).abs() < 0.005, "{since}");
+    }
+
+    #[test]
+    fn a_clock_that_jumped_is_followed_at_once() {
+        let mut clock = PeerClock::default();
+        clock.note(NtpTime::from_unix(Duration::from_secs(50)), Duration::from_secs(100));
+        clock.note(NtpTime::from_unix(Duration::from_secs(11)), Duration::from_secs(101));
+        let since = clock.seconds_since(NtpTime::from_unix(Duration::from_secs(11)), Duration::from_secs(101));
+        assert!(since.is_some_and(|s| s.abs() < 1e-6));
+    }
+}

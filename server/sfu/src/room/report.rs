@@ -1,0 +1,240 @@
+//! What is due by time: asking again, reports, loudness, quality.
+
+use super::Room;
+use crate::context::{Context, Timer};
+use crate::participant::{Connection, Participant};
+use crate::quality::{self, Path};
+use crate::{Event, ParticipantId, Quality};
+use carillon_proto::rtcp::sender_report::SenderInfo;
+use carillon_proto::rtcp::xr::Dlrr;
+use carillon_proto::rtcp::{self, CompactNtp, ReportBlock};
+use carillon_proto::rtp::{RtpTime, SeqExt, Ssrc};
+use std::time::{Duration, Instant};
+
+/// Sender reports in one compound: with a name of 40 bytes each they fit 1,200.
+const SENDER_REPORTS_MAX: usize = 10;
+/// Blocks in one receiver report (RFC 3550 section 6.4.2).
+const BLOCKS_MAX: usize = 31;
+
+impl Room {
+    /// Asks a publisher for what is missing of its streams.
+    pub(crate) fn handle_nack_timeout(&mut self, context: &mut Context, id: ParticipantId) {
+        let Some(&member) = self.by_id.get(&id) else { return };
+        let Some(participant) = self.members.get_mut(member) else { return };
+        let Some(connection) = participant.connection.as_mut() else { return };
+        let mut next: Option<Instant> = None;
+        let keys: Vec<u32> = connection.inbound.iter().map(|section| section.publication).collect();
+        for key in keys {
+            let Some(publication) = self.publications.get_mut(key) else { continue };
+            let mut ask: Vec<SeqExt> = Vec::new();
+            let (copies, lost) = publication.poll_nack(context.now, &mut ask);
+            context.stats.lost_in += lost;
+            if let (Some(media), false) = (publication.active_ssrc(), ask.is_empty()) {
+                context.stats.nacks_out += ask.len() as u64;
+                send_nacks(context, connection, Ssrc(media), &ask, copies);
+            }
+            next = earlier(next, publication.nack_due());
+        }
+        context.timers.set(Timer::Nack(id), next);
+    }
+
+    pub(crate) fn handle_keyframe_timeout(&mut self, context: &mut Context, id: ParticipantId) {
+        let Some(&member) = self.by_id.get(&id) else { return };
+        let Some(participant) = self.members.get_mut(member) else { return };
+        let Some(connection) = participant.connection.as_mut() else { return };
+        let mut next = None;
+        let sections: Vec<(u32, bool)> =
+            connection.inbound.iter().map(|section| (section.publication, section.takes_fir_only())).collect();
+        for (key, fir_only) in sections {
+            let Some(publication) = self.publications.get_mut(key) else { continue };
+            // Before its first packet there is nobody to ask, and the first is a keyframe.
+            let Some(media) = publication.active_ssrc().map(Ssrc) else { continue };
+            if publication.keyframes.poll(context.now) {
+                let number = publication.keyframes.count();
+                context.stats.keyframes_requested += 1;
+                connection.send_feedback(context, |out, ssrc| {
+                    if fir_only {
+                        rtcp::fir::write(out, ssrc, media, number);
+                    } else {
+                        rtcp::pli::write(out, ssrc, media);
+                    }
+                });
+            }
+            next = earlier(next, publication.keyframes.next_due(context.now));
+        }
+        context.timers.set(Timer::Keyframe(id), next);
+    }
+
+    /// Receiver reports, the estimate and a reference time to a publisher; sender reports to a subscriber.
+    pub(crate) fn handle_report_timeout(&mut self, context: &mut Context, id: ParticipantId) {
+        let Some(&member) = self.by_id.get(&id) else { return };
+        if !self.connection_mut(member).is_some_and(|c| c.connected) {
+            return;
+        }
+        self.send_receiver_report(context, member);
+        self.send_remb(context, member);
+        self.send_sender_reports(context, member);
+        context.timers.set(Timer::Report(id), Some(context.now + context.config.report_interval()));
+    }
+
+    pub(crate) fn handle_volumes_timeout(&mut self, context: &mut Context) {
+        if let Some(told) = self.speakers.tick(context.now) {
+            context.event(Event::Volumes { room: self.key, volumes: told.volumes, speaker: told.speaker });
+        }
+        if self.speakers.is_active() {
+            let due = context.now + context.config.volume_interval();
+            context.timers.set(Timer::Volumes(self.key), Some(due));
+        }
+    }
+
+    pub(crate) fn handle_quality_timeout(&mut self, context: &mut Context) {
+        let users: Vec<_> = self
+            .members
+            .iter()
+            .filter_map(|(_, member)| Some((member.id, self.quality_of(member, context.now)?)))
+            .collect();
+        if users.is_empty() {
+            return;
+        }
+        context.event(Event::Quality { room: self.key, users });
+        context.timers.set(Timer::Quality(self.key), Some(context.now + context.config.quality_interval()));
+    }
+
+    fn send_receiver_report(&mut self, context: &mut Context, member: u32) {
+        let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
+        let mut blocks: Vec<ReportBlock> = Vec::new();
+        for section in &connection.inbound {
+            if let Some(publication) = self.publications.get_mut(section.publication) {
+                publication.report(context.now, connection.round_trip, &mut blocks);
+            }
+        }
+        blocks.truncate(BLOCKS_MAX);
+        let answer = connection.reference.take().map(|(receiver, last_report, came)| Dlrr {
+            receiver,
+            last_report,
+            delay: CompactNtp::span(context.now.saturating_duration_since(came)),
+        });
+        if blocks.is_empty() && answer.is_none() {
+            return;
+        }
+        let ntp = context.ntp();
+        let asks = connection.inbound.iter().any(|section| section.receiver_rtt);
+        let ssrc = Ssrc(connection.ssrc);
+        connection.send_rtcp(context, |out| {
+            rtcp::receiver_report::write(out, ssrc, &blocks);
+            rtcp::sdes::write_cname(out, ssrc, crate::participant::CNAME);
+            if asks {
+                rtcp::xr::write_reference_time(out, ssrc, ntp);
+            }
+            rtcp::xr::write_dlrr(out, ssrc, answer.as_slice());
+        });
+    }
+
+    fn send_sender_reports(&mut self, context: &mut Context, member: u32) {
+        let keys: Vec<u32> = match self.connection_mut(member) {
+            Some(connection) => connection.outgoing.values().copied().collect(),
+            None => return,
+        };
+        let mut infos: Vec<(SenderInfo, String)> = Vec::new();
+        for key in keys {
+            infos.extend(self.sender_info(context, key));
+        }
+        let Some(connection) = self.connection_mut(member) else { return };
+        for chunk in infos.chunks(SENDER_REPORTS_MAX) {
+            connection.send_rtcp(context, |out| {
+                chunk.iter().for_each(|(info, _)| rtcp::sender_report::write(out, info, &[]));
+                chunk.iter().for_each(|(info, cname)| rtcp::sdes::write_cname(out, info.ssrc, cname));
+            });
+        }
+    }
+
+    /// A sender report from our own counts, on this server's clock, with the publisher's media clock mapped to it.
+    fn sender_info(&mut self, context: &Context, key: u32) -> Option<(SenderInfo, String)> {
+        let subscription = self.subscriptions.get_mut(key)?;
+        let publication = self.publications.get(subscription.publication?)?;
+        let clock = publication.clock()?;
+        let owner = self.members.get(*self.by_id.get(&publication.owner)?)?;
+        let since = owner.connection.as_ref()?.clock.seconds_since(clock.ntp, context.unix())?;
+        let media = media_clock(clock.rtp_time, since, subscription.clock_hz());
+        let info = subscription.sender_info(context.ntp(), media)?;
+        Some((info, subscription.stream().cname.clone()))
+    }
+
+    fn quality_of(&self, member: &Participant, now: Instant) -> Option<Quality> {
+        let connection = member.connection.as_ref().filter(|c| c.connected)?;
+        let alive = !connection.lost;
+        let round_trip = connection.round_trip;
+        let (loss_ratio, jitter) = self.uplink_of(connection, now);
+        let uplink = quality::grade(Path { loss_ratio, round_trip, jitter, alive });
+        let (loss_ratio, jitter) = self.downlink_of(connection);
+        let downlink = quality::grade(Path { loss_ratio, round_trip, jitter, alive });
+        Some(Quality { uplink, downlink })
+    }
+
+    /// The worst of what the participant sends.
+    fn uplink_of(&self, connection: &Connection, now: Instant) -> (Option<f64>, Duration) {
+        let publications = connection.inbound.iter().filter_map(|section| self.publications.get(section.publication));
+        publications
+            .filter(|p| p.is_on(now))
+            .fold((None, Duration::ZERO), |(loss, jitter), p| (worse(loss, p.loss_ratio()), jitter.max(p.jitter())))
+    }
+
+    /// The worst of what it reports about what it gets.
+    fn downlink_of(&self, connection: &Connection) -> (Option<f64>, Duration) {
+        let remotes = connection.outgoing.values().filter_map(|key| self.subscriptions.get(*key)).map(|s| s.remote());
+        remotes.fold((connection.downlink_loss, Duration::ZERO), |(loss, jitter), remote| {
+            (worse(loss, remote.loss_ratio), jitter.max(remote.jitter))
+        })
+    }
+}
+
+/// Each copy in a datagram of its own: they are to be lost apart from each other.
+fn send_nacks(context: &mut Context, connection: &mut Connection, media: Ssrc, ask: &[SeqExt], copies: u8) {
+    let seqs: Vec<_> = ask.iter().map(|seq| seq.seq()).collect();
+    let mut rest = &seqs[..];
+    while !rest.is_empty() {
+        let mut taken = 0;
+        for _ in 0..copies.max(1) {
+            connection.send_feedback(context, |out, ssrc| taken = rtcp::nack::write(out, ssrc, media, rest));
+        }
+        // Where nothing could leave, the numbers stay missing and are asked for at their next time.
+        if taken == 0 {
+            return;
+        }
+        rest = &rest[taken..];
+    }
+}
+
+/// The media clock `seconds` after it read `reading`; before it where negative.
+fn media_clock(reading: RtpTime, seconds: f64, clock_hz: u32) -> RtpTime {
+    let ticks = (seconds * f64::from(clock_hz)).round() as i64;
+    RtpTime(reading.0.wrapping_add((ticks & 0xffff_ffff) as u32))
+}
+
+fn worse(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.max(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_media_clock_runs_both_ways_and_wraps() {
+        let table =
+            [(100, 1.0, 90_100), (90_100, -1.0, 100), (u32::MAX, 1.0 / 90_000.0, 0), (0, -1.0 / 90_000.0, u32::MAX)];
+        for (reading, seconds, want) in table {
+            assert_eq!(media_clock(RtpTime(reading), seconds, 90_000), RtpTime(want));
+        }
+    }
+}

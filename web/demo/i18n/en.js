@@ -6,7 +6,7 @@ export const en = {
   scheme_auto: 'Colours follow your system. Press for light', scheme_light: 'Light colours. Press for dark', scheme_dark: 'Dark colours. Press to follow your system',
 
   // Sign in
-  tagline: 'Every name has its own chime. Type yours and call somebody.',
+  tagline: 'Every name has its own chime.|Type yours and call somebody.',
   bellsLabel: 'Bells to play, with the arrow keys and Enter', bellNumber: 'Bell {n}',
   yourName: 'Your name', namePlaceholder: 'amy', signIn: 'Sign in', signingIn: 'Signing in…', yourChime: 'Hear your chime',
   nameHelp: 'Any name works here. No password, no account.', nameHelpSig: 'The user ID that your UserSig was made for.',
@@ -35,6 +35,8 @@ export const en = {
   result_out_Interrupt: 'Interrupted', result_out_Offline: 'Was offline',
   result_in_Cancel: 'Missed', result_in_Reject: 'You declined', result_in_NotAnswer: 'Missed', result_in_NormalEnd: 'Ended', result_in_CallBusy: 'You were busy',
   result_in_Interrupt: 'Interrupted', result_in_Offline: 'You were offline',
+
+  yourChimeTitle: 'Your chime', yourChimeBody: 'This is how you ring at others.', play: 'Play',
 
   // Cards on the home page
   lastCall: 'Your last call', callAgain: 'Call again', talked_audio: 'Audio call, {time}', talked_video: 'Video call, {time}',

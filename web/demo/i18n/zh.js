@@ -6,7 +6,7 @@ export const zh = {
   scheme_auto: '配色跟随系统，点按改为浅色', scheme_light: '浅色，点按改为深色', scheme_dark: '深色，点按改为跟随系统',
 
   // 登录
-  tagline: '每个名字都有自己的钟声。写下你的名字，打给想见的人。',
+  tagline: '每个名字都有自己的钟声。|写下你的名字，打给想见的人。',
   bellsLabel: '可以弹奏的钟，用方向键和回车键', bellNumber: '第 {n} 口钟',
   yourName: '你的名字', namePlaceholder: 'amy', signIn: '登录', signingIn: '正在登录…', yourChime: '听听你的钟声',
   nameHelp: '用任何名字都可以，无需密码和账号。', nameHelpSig: '生成 UserSig 时所用的用户 ID。',
@@ -35,6 +35,8 @@ export const zh = {
   result_out_Interrupt: '通话中断', result_out_Offline: '对方不在线',
   result_in_Cancel: '未接来电', result_in_Reject: '已拒绝', result_in_NotAnswer: '未接来电', result_in_NormalEnd: '已结束', result_in_CallBusy: '你当时忙线',
   result_in_Interrupt: '通话中断', result_in_Offline: '你当时不在线',
+
+  yourChimeTitle: '你的钟声', yourChimeBody: '你打给别人时，对方会听到这段钟声。', play: '播放',
 
   // 首页卡片
   lastCall: '上次通话', callAgain: '再次呼叫', talked_audio: '语音通话 {time}', talked_video: '视频通话 {time}',

@@ -4,7 +4,7 @@ const paths = {
   video: '<rect x="2.5" y="6" width="13" height="12" rx="3"/><path d="m15.5 10.800 5-3v8.400l-5-3"/>',
   videoOff: '<path d="M10 6h2.5a3 3 0 0 1 3 3v1.800l5-3v8.400l-2.300-1.400M15.5 15.5a3 3 0 0 1-3 2.5h-7a3 3 0 0 1-3-3V9a3 3 0 0 1 2.5-2.900M3 3l18 18"/>',
   phone: '<path d="M6.200 3.5h2.300a1 1 0 0 1 1 .8l.7 3.200a1 1 0 0 1-.3 1L8 10.200a13 13 0 0 0 5.800 5.800l1.700-1.900a1 1 0 0 1 1-.3l3.200.7a1 1 0 0 1 .8 1v2.300a2 2 0 0 1-2.100 2A15.600 15.600 0 0 1 4.200 5.600a2 2 0 0 1 2-2.100Z"/>',
-  hangup: '<path d="M3 14.200c-.3-1.600.2-3 1.600-3.900C6.700 8.900 9.200 8.300 12 8.300s5.300.6 7.400 2c1.400.9 1.900 2.300 1.600 3.900l-.2.900a1 1 0 0 1-1.200.8l-3-.7a1 1 0 0 1-.8-.9l-.2-2a11 11 0 0 0-7.200 0l-.2 2a1 1 0 0 1-.8.9l-3 .7a1 1 0 0 1-1.200-.8Z"/>',
+  hangup: '<g transform="rotate(135 12 12)"><path d="M6.200 3.5h2.300a1 1 0 0 1 1 .8l.7 3.200a1 1 0 0 1-.3 1L8 10.200a13 13 0 0 0 5.800 5.800l1.700-1.900a1 1 0 0 1 1-.3l3.200.7a1 1 0 0 1 .8 1v2.300a2 2 0 0 1-2.100 2A15.600 15.600 0 0 1 4.200 5.600a2 2 0 0 1 2-2.100Z"/></g>',
   mic: '<rect x="9" y="3" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3"/>',
   micOff: '<path d="M15 10V6a3 3 0 0 0-5.700-1.300M9 9v2a3 3 0 0 0 4.5 2.600M5.5 11.5a6.5 6.5 0 0 0 10.300 5.300M18.5 11.5a6.5 6.5 0 0 1-.6 2.700M12 18v3M3 3l18 18"/>',
   screen: '<rect x="2.5" y="4" width="19" height="13" rx="2.5"/><path d="M8.5 21h7M12 14V8M9.300 10.5 12 7.800l2.700 2.700"/>',
@@ -39,10 +39,10 @@ export function icon(name) {
 }
 
 /** The wordmark: one stroke, the i's dot is a bell. */
-export const wordmark = `<svg class="wordmark" viewBox="0 0 300 78" role="img" aria-label="Carillon">
+export const wordmark = `<svg class="wordmark" viewBox="14 0 294 78" role="img" aria-label="Carillon">
   <g fill="none" stroke="currentColor" stroke-width="8.5" stroke-linecap="round" stroke-linejoin="round">
   <path d="M38.5 36.5A20 20 0 1 0 38.5 65.5M90 51a20 20 0 1 1-40 0 20 20 0 0 1 40 0ZM90 31v40M111 71V51a20 20 0 0 1 17-19.800M149 71V33M171 71V5M193 71V5"/>
-  <circle cx="232" cy="51" r="20"/><path d="M271 71V31M271 49a14.5 18 0 0 1 25 2v20"/></g>
+  <circle cx="232" cy="51" r="20"/><path d="M271 71V31M271 48a16 17 0 0 1 32 0v23"/></g>
   <path class="wordmark-bell" d="M149 2c-6 0-7.600 5-8 10-.3 5-1.800 7-4 9.5h24c-2.200-2.5-3.700-4.5-4-9.5-.4-5-2-10-8-10Z"/></svg>`;
 
 /** The small mark for bars: a bell. */

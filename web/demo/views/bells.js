@@ -1,8 +1,8 @@
 // The carillon on the sign-in page: eight bells to look at and to play. Letters of the name strike them.
 
 import { h, calmMotion } from '../lib/dom.js';
-import { bellShape } from '../lib/icons.js';
-import { scale, strike } from '../lib/chime.js';
+import { bellShape, icon } from '../lib/icons.js';
+import { melodyOf, playName, scale, strike } from '../lib/chime.js';
 import { t } from '../i18n/index.js';
 
 /** Old bells are green, young ones bright: [light, middle, dark]. */
@@ -48,6 +48,25 @@ export function bellsView() {
   return { el: row, hit };
 }
 
+/** The bells of a user's own chime, and a button that plays it. */
+export function chimeStrip(user) {
+  const bells = melodyOf(user).map((step) => {
+    const bell = h('span', { html: `<i></i>${bellShape(`shade-${5 + (step % 3)}`)}` });
+    bell.style.setProperty('--step', step);
+    return bell;
+  });
+  let next = 0;
+  const play = () => {
+    next = 0;
+    playName(user, { onStep: () => swingBody(bells[next++]) });
+  };
+  const row = h('div', { class: 'chime-bells', 'aria-hidden': 'true', html: gradients() });
+  row.append(...bells);
+  return h('section', { class: 'card chime', 'aria-label': t('yourChimeTitle') }, row,
+    h('p', { class: 'small muted', text: t('yourChimeBody') }),
+    h('button', { class: 'button button-quiet button-small', type: 'button', 'aria-label': t('yourChime'), html: `${icon('play')}<span>${t('play')}</span>`, data: { testid: 'chime' }, on: { click: play } }));
+}
+
 function gradients() {
   const stops = shades.map(([light, middle, dark], index) => `<linearGradient id="shade-${index}" x1="0" x2="1" y1="0" y2=".25">
     <stop offset="0" stop-color="${light}"/><stop offset=".42" stop-color="${middle}"/><stop offset="1" stop-color="${dark}"/></linearGradient>`);
@@ -62,9 +81,14 @@ function swing(bell) {
     return;
   }
   const side = Math.random() < 0.5 ? 1 : -1;
-  const angles = [0, 13, -10, 7, -4.5, 2.5, -1, 0].map((angle) => ({ rotate: `${angle * side}deg`, easing: 'ease-in-out' }));
-  bell.querySelector('.bell-body').animate(angles, { duration: 2200 });
+  swingBody(bell.querySelector('.bell-body'), side);
   const clapper = [0, -16, 12, -8, 5, -2, 0].map((angle) => ({ rotate: `${angle * side}deg`, easing: 'ease-in-out' }));
   bell.querySelector('.bell-clapper').animate(clapper, { duration: 1900 });
   ring.animate([{ opacity: 0.8, scale: 0.5 }, { opacity: 0, scale: 2.4 }], { duration: 1400, easing: 'ease-out' });
+}
+
+function swingBody(body, side = 1) {
+  if (!body || calmMotion()) return;
+  const angles = [0, 13, -10, 7, -4.5, 2.5, -1, 0].map((angle) => ({ rotate: `${angle * side}deg`, easing: 'ease-in-out' }));
+  body.animate(angles, { duration: 2200 });
 }

@@ -4,6 +4,8 @@ const gap = 10;
 /** Tiles may be as wide as 16:9 and as tall as 3:4 between these. */
 const widest = 16 / 9;
 const tallest = 3 / 4;
+/** Tiles of the strip under a shared screen are at least this wide, in pixels. */
+const narrowest = 112;
 
 /**
  * The best columns and rows for `count` tiles in `width` × `height` pixels.
@@ -30,6 +32,9 @@ export function fitGrid(grid) {
   if (!count || !width || !height) return;
   const spotlight = grid.hasAttribute('data-spotlight') && count > 1;
   if (spotlight) {
+    const columns = Math.min(count - 1, Math.max(1, Math.floor(width / narrowest)));
+    grid.style.setProperty('--columns', String(columns));
+    grid.style.setProperty('--rows', String(Math.ceil((count - 1) / columns)));
     grid.style.removeProperty('--tile-width');
     grid.style.removeProperty('--tile-height');
     return;

@@ -6,6 +6,7 @@ import { h, text } from '../lib/dom.js';
 import { icon, mark } from '../lib/icons.js';
 import { avatar, faces } from '../lib/avatar.js';
 import { duration, listOf, t } from '../i18n/index.js';
+import { chimeStrip } from './bells.js';
 import { composer } from './composer.js';
 import { historyView } from './history.js';
 import { openProfile } from './profile.js';
@@ -25,7 +26,7 @@ export function homeView() {
       h('span', { class: 'brand', html: `${mark}<span>Carillon</span>` }), pill.el,
       h('div', { class: 'topbar-end' }, toolbar(), me)),
     h('main', { class: 'home-main' },
-      h('div', { class: 'home-left' }, title, cards, compose.el, pageHint()),
+      h('div', { class: 'home-left' }, title, cards, compose.el, pageHint(), store.get().me && chimeStrip(store.get().me.user)),
       past.el));
 
   let drawnCards = '';

@@ -40,7 +40,7 @@ export function signInView() {
     h('div', { class: 'signin-top' }, toolbar()),
     bells.el,
     h('div', { class: 'signin-main' },
-      h('div', { class: 'signin-brand' }, h('h1', { html: wordmark }), h('p', { class: 'tagline', text: t('tagline') })),
+      h('div', { class: 'signin-brand' }, h('h1', { html: wordmark }), h('p', { class: 'tagline' }, t('tagline').split('|').flatMap((part) => [h('span', { text: part }), ' ']))),
       form, pageHint()),
     h('p', { class: 'signin-foot', text: t('footer', { version: config.version ?? '' }) }));
 

@@ -33,12 +33,13 @@ export function stageView() {
   const stop = store.watch((now) => {
     if (!now.call) return;
     const peers = peersOf(now);
-    const alone = !now.call.isGroup && peers.length <= 1;
+    const tiles = tilesOf(peers);
+    const spotlight = tiles.some((one) => one.kind === 'screen');
+    const alone = !now.call.isGroup && peers.length <= 1 && !spotlight;
     attr(el, 'data-layout', alone ? 'pair' : 'grid');
     attr(el, 'data-media', now.call.mediaType === 1 ? 'audio' : 'video');
     attr(el, 'data-status', now.status);
-    const tiles = tilesOf(peers);
-    attr(grid, 'data-spotlight', tiles.some((one) => one.kind === 'screen'));
+    attr(grid, 'data-spotlight', spotlight);
     keyed(grid, tiles, (one) => one.key, tile, kept);
     self.update(now, alone, grid);
     drawTop(now, peers);

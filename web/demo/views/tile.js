@@ -10,7 +10,7 @@ import { bars } from './bars.js';
 
 /** The face of a user behind the picture, with rings that follow the voice. */
 export function faceOf(user) {
-  const holder = h('div', { class: 'tile-face' }, h('i', { class: 'voice', 'aria-hidden': 'true' }), h('span'));
+  const holder = h('div', { class: 'tile-face' }, h('i', { class: 'voice', 'aria-hidden': 'true' }), h('span'), h('strong', { class: 'tile-big' }));
   return {
     el: holder,
     update() {
@@ -18,7 +18,8 @@ export function faceOf(user) {
       const key = `${profile?.nick}\n${profile?.avatar}`;
       if (holder.dataset.key === key) return;
       holder.dataset.key = key;
-      holder.lastChild.replaceWith(avatar(user, profile));
+      holder.children[1].replaceWith(avatar(user, profile));
+      text(holder.lastChild, profile?.nick?.trim() || user);
     },
   };
 }

@@ -2,7 +2,7 @@
 
 use crate::bandwidth::{Bounds, UplinkEstimate};
 use crate::context::Context;
-use crate::egress::Outlet;
+use crate::egress::{Outlet, Used};
 use crate::ingress::Inbound;
 use crate::recovery::rtx::RepairBudget;
 use crate::transport::{ExtensionIds, Transport};
@@ -41,6 +41,8 @@ pub(crate) struct Connection {
     streams: Vec<(u32, u8)>,
     /// Subscriptions by the SSRC that they send: keys into the room's.
     pub(crate) outgoing: BTreeMap<u32, u32>,
+    /// Streams that were sent before, by SSRC: their sections may come to life again.
+    pub(crate) used: BTreeMap<u32, Used>,
     /// The room fills its receiving sections (WHEP): from one publisher or from all.
     pub(crate) automatic: Option<Option<ParticipantId>>,
     pub(crate) uplink: UplinkEstimate,
@@ -93,6 +95,7 @@ impl Connection {
             extensions: ExtensionIds::default(),
             streams: Vec::new(),
             outgoing: BTreeMap::new(),
+            used: BTreeMap::new(),
             automatic: None,
             uplink: UplinkEstimate::new(bounds),
             uplink_updated: None,
@@ -129,7 +132,8 @@ impl Connection {
 
     /// The way out, once there is one.
     pub(crate) fn outlet<'a>(&'a mut self, context: &'a mut Context) -> Option<Outlet<'a>> {
-        if !self.connected {
+        // RFC 7675 section 5.1: nothing goes to one who has not been heard for the consent time.
+        if !self.connected || self.lost {
             return None;
         }
         Some(Outlet {
@@ -157,7 +161,7 @@ impl Connection {
 
     /// Sends one compound as `write` makes it; nothing where there is no way out yet.
     pub(crate) fn send_rtcp(&mut self, context: &mut Context, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(path) = self.transport.path().filter(|_| self.connected) else { return };
+        let Some(path) = self.transport.path().filter(|_| self.connected && !self.lost) else { return };
         let transport = &mut self.transport;
         let sent = context.egress.try_push(path, |out| {
             let start = out.len();

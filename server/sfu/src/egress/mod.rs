@@ -63,6 +63,14 @@ struct Called {
     rtx_pt: Option<u8>,
 }
 
+/// Where the numbers of a stream go on after its subscription ended: a number sealed twice under one key gives the key
+/// away (RFC 7714 section 10).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Used {
+    next: SeqExt,
+    rtx_next: SeqExt,
+}
+
 /// What the participant reports about this stream.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Remote {
@@ -79,8 +87,16 @@ pub(crate) enum Lacks {
 }
 
 impl Subscription {
-    pub(crate) fn new(member: u32, section: &Section, stream: &SendStream, playout: PlayoutDelay, random: u64) -> Self {
-        let munger = Munger::new(random);
+    /// `used` where an earlier subscription sent under the same SSRCs and keys.
+    pub(crate) fn new(
+        member: u32,
+        section: &Section,
+        stream: &SendStream,
+        playout: PlayoutDelay,
+        random: u64,
+        used: Option<Used>,
+    ) -> Self {
+        let munger = Munger::new(random, used.map(|used| used.next));
         Self {
             member,
             kind: section.kind,
@@ -93,7 +109,7 @@ impl Subscription {
             template: Template::new(section.kind, &section.mid, &section.extensions, playout),
             munger,
             vp8: Vp8Munger::default(),
-            rtx_next: SeqExt(RTX_FIRST),
+            rtx_next: used.map_or(SeqExt(RTX_FIRST), |used| used.rtx_next),
             repeatable_from: munger.next(),
             running: None,
             codec: None,
@@ -103,6 +119,11 @@ impl Subscription {
             reported_octets: 0,
             remote: Remote::default(),
         }
+    }
+
+    /// What must not be sealed again under the same keys.
+    pub(crate) fn used(&self) -> Used {
+        Used { next: self.munger.next(), rtx_next: self.rtx_next }
     }
 
     /// Takes over what a later offer negotiated for the same section.
@@ -243,10 +264,10 @@ impl Subscription {
         match self.kind {
             Kind::Audio => publication.pending.iter().min().and_then(|seq| history.get(*seq)),
             Kind::Video => {
-                let keyframe = history.newest_keyframe()?;
-                let fresh = publication.pending.contains(&keyframe.seq);
-                let recent = now.saturating_duration_since(keyframe.arrival) <= late_start;
-                (fresh || recent && history.is_whole_since(keyframe.seq)).then_some(keyframe)
+                let (first, known) = history.newest_keyframe()?;
+                let fresh = publication.pending.iter().any(|seq| (first.seq..=known).contains(seq));
+                let recent = now.saturating_duration_since(first.arrival) <= late_start;
+                (fresh || recent && history.is_whole_since(first.seq)).then_some(first)
             }
         }
     }

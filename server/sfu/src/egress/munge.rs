@@ -26,8 +26,9 @@ pub(crate) struct Munger {
 impl Munger {
     /// `random` decides where numbers and times begin (RFC 3550 section 5.1): below 32,768, so that the receiver's SRTP
     /// cannot mistake an early loss for a rollover.
-    pub(crate) fn new(random: u64) -> Self {
-        let next = SeqExt((random & 0x7fff).max(1));
+    /// With `next`, numbers go on from there.
+    pub(crate) fn new(random: u64, next: Option<SeqExt>) -> Self {
+        let next = next.unwrap_or_else(|| SeqExt((random & 0x7fff).max(1)));
         let start_time = RtpTime((random >> 32) as u32);
         Self { seq_offset: 0, time_offset: 0, first: SeqExt(u64::MAX), next, newest: None, start_time }
     }
@@ -89,7 +90,7 @@ mod tests {
 
     #[test]
     fn holes_of_the_source_stay_holes_and_are_filled_later() {
-        let (mut m, t) = (Munger::new(RANDOM), start());
+        let (mut m, t) = (Munger::new(RANDOM, None), start());
         m.switch(t, SeqExt(7_000), RtpTime(90_000), 90_000);
         let mut out = |seq: u64| m.map(t, SeqExt(seq), RtpTime(90_000)).map(|(s, _)| s.0);
         let sent: Vec<_> = [7_000, 7_003, 7_001, 6_999, 7_004].into_iter().map(&mut out).collect();
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_new_source_continues_the_old_ones_numbers_and_time() {
-        let (mut m, t) = (Munger::new(RANDOM), start());
+        let (mut m, t) = (Munger::new(RANDOM, None), start());
         m.switch(t, SeqExt(7_000), RtpTime(90_000), 90_000);
         m.map(t, SeqExt(7_000), RtpTime(90_000));
         m.map(t, SeqExt(7_001), RtpTime(93_000));
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_number_asked_for_leads_back_to_its_source() {
-        let (mut m, t) = (Munger::new(RANDOM), start());
+        let (mut m, t) = (Munger::new(RANDOM, None), start());
         assert_eq!(m.source_of(Seq(99)), None);
         m.switch(t, SeqExt(0x1_fffe), RtpTime(0), 90_000);
         for n in 0..70_000 {

@@ -171,10 +171,14 @@ impl Publication {
         if self.history.is_past(received.seq) {
             return Err(DropReason::Late);
         }
+        if self.history.is_beyond(received.seq) {
+            // Receivers tell rollovers by distance (RFC 3711 section 3.3.1): a leap starts anew with numbers that follow.
+            self.activate(Some(layer));
+        }
         let arrival = self.nack.handle_packet(now, received.seq, received.repair, self.plan);
         // A publisher repeats audio under the same number: what came after it was asked for did not come by itself.
-        let by_itself = !received.repair && !(self.kind == Kind::Audio && arrival.asked);
-        if by_itself {
+        let repeated = received.repair || self.kind == Kind::Audio && arrival.asked;
+        if !repeated {
             self.layers[layer].reception.count(now, received.seq, received.time);
         }
         let keyframe = self.keep(now, received);

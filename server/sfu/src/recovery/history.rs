@@ -35,6 +35,8 @@ pub(crate) struct History {
     slots: VecDeque<Option<Packet>>,
     /// Payload bytes kept.
     bytes: usize,
+    /// The newest packet that opens a keyframe.
+    keyframe: Option<SeqExt>,
     payloads: Payloads,
 }
 
@@ -42,7 +44,7 @@ impl History {
     /// `chunk_bytes`: payloads are carved from allocations of this size.
     pub(crate) fn new(limits: Limits, chunk_bytes: usize) -> Self {
         let payloads = Payloads { chunk: BytesMut::new(), chunk_bytes };
-        Self { limits, base: 0, slots: VecDeque::new(), bytes: 0, payloads }
+        Self { limits, base: 0, slots: VecDeque::new(), bytes: 0, keyframe: None, payloads }
     }
 
     /// Copies a payload out of a datagram; the copy is shared from then on.
@@ -60,6 +62,7 @@ impl History {
             return Insert::Late;
         }
         let now = packet.arrival;
+        let keyframe = packet.marks.keyframe.then_some(packet.seq);
         let next = self.base + self.slots.len() as u64;
         let bytes = packet.payload.len();
         if seq < next {
@@ -69,12 +72,14 @@ impl History {
             }
             *slot = Some(packet);
             self.bytes += bytes;
+            self.keyframe = self.keyframe.max(keyframe);
             self.trim(now);
             return Insert::Filled;
         }
         self.open_to(seq, next);
         self.slots.push_back(Some(packet));
         self.bytes += bytes;
+        self.keyframe = keyframe.or(self.keyframe);
         self.trim(now);
         Insert::Head
     }
@@ -87,6 +92,12 @@ impl History {
     /// True where `seq` is older than anything kept. Nothing kept: false.
     pub(crate) fn is_past(&self, seq: SeqExt) -> bool {
         !self.slots.is_empty() && seq.0 < self.base
+    }
+
+    /// True where `seq` lies so far ahead that nothing kept would be left behind it.
+    pub(crate) fn is_beyond(&self, seq: SeqExt) -> bool {
+        let next = self.base + self.slots.len() as u64;
+        !self.slots.is_empty() && seq.0.saturating_sub(next) >= self.limits.packets as u64
     }
 
     /// The newest number kept.
@@ -107,15 +118,22 @@ impl History {
         skip < self.slots.len() && self.slots.range(skip..).all(Option::is_some)
     }
 
-    /// The start of the newest keyframe, where one is kept.
-    pub(crate) fn newest_keyframe(&self) -> Option<&Packet> {
-        self.slots.iter().rev().flatten().find(|p| p.marks.keyframe)
+    /// The first packet of the newest keyframe, where that is kept, and the one that was known by its payload: H.264
+    /// has parameter sets of the same time before it.
+    pub(crate) fn newest_keyframe(&self) -> Option<(&Packet, SeqExt)> {
+        let known = self.keyframe?;
+        let mut first = self.get(known)?;
+        while let Some(before) = self.get(SeqExt(first.seq.0.checked_sub(1)?)).filter(|p| p.time == first.time) {
+            first = before;
+        }
+        Some((first, known))
     }
 
     /// Lets go of everything: another source follows.
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
         self.bytes = 0;
+        self.keyframe = None;
     }
 
     /// Holes between the newest packet and `seq`. A jump past the whole bound leaves nothing behind.
@@ -169,7 +187,9 @@ impl Payloads {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingress::Marks;
     use crate::testing::start;
+    use carillon_proto::rtp::RtpTime;
 
     fn limits() -> Limits {
         Limits { age: Duration::from_secs(3), packets: 100, bytes: 10_000 }
@@ -224,6 +244,20 @@ mod tests {
         h.insert(packet(50, t + Duration::from_secs(1), 1));
         h.insert(packet(51, t + Duration::from_millis(3_500), 1));
         assert_eq!(h.base, 50);
+    }
+
+    #[test]
+    fn a_keyframe_begins_with_the_first_packet_of_its_time() {
+        let (mut h, t) = (History::new(limits(), 4096), start());
+        let key = Marks { keyframe: true, vp8: None };
+        for (seq, time, marks) in [(1, 10, key), (2, 20, Marks::default()), (3, 20, key), (4, 20, Marks::default())] {
+            h.insert(Packet { time: RtpTime(time), marks, ..packet(seq, t, 1) });
+        }
+        assert_eq!(h.newest_keyframe().map(|(first, known)| (first.seq.0, known.0)), Some((2, 3)));
+        h.insert(Packet { time: RtpTime(30), marks: key, ..packet(6, t, 1) });
+        h.insert(Packet { time: RtpTime(29), marks: key, ..packet(5, t, 1) });
+        assert_eq!(h.newest_keyframe().map(|(first, known)| (first.seq.0, known.0)), Some((6, 6)));
+        assert!(h.is_beyond(SeqExt(107)) && !h.is_beyond(SeqExt(106)));
     }
 
     #[test]

@@ -39,11 +39,6 @@ impl KeyframeRequests {
         if std::mem::replace(&mut self.wanted, true) { Wish::Merged } else { Wish::New }
     }
 
-    /// Somebody waits for a keyframe.
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.wanted
-    }
-
     /// A keyframe began to come in. It serves every wish so far.
     pub(crate) fn handle_keyframe(&mut self) {
         self.wanted = false;

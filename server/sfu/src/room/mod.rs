@@ -179,8 +179,11 @@ impl Room {
             }
         }
         publication.pending.clear();
-        if lacks_keyframe && !publication.keyframes.is_wanted() {
-            self.want_keyframe(context, key);
+        match publication.keyframes.next_due(context.now) {
+            _ if !lacks_keyframe => {}
+            // Asked for before there was anybody to ask, perhaps.
+            Some(due) => context.timers.set_earlier(Timer::Keyframe(publication.owner), due),
+            None => self.want_keyframe(context, key),
         }
     }
 
@@ -235,11 +238,11 @@ impl Room {
                 context.event(Event::TransportConnected { participant });
             }
             TransportEvent::Lost => {
-                self.set_lost(member, true);
+                self.set_lost(context, member, true);
                 context.event(Event::TransportLost { participant });
             }
             TransportEvent::Back => {
-                self.set_lost(member, false);
+                self.set_lost(context, member, false);
                 context.event(Event::TransportConnected { participant });
             }
             TransportEvent::Closed(_) => {
@@ -252,19 +255,30 @@ impl Room {
     fn connected(&mut self, context: &mut Context, member: u32, id: ParticipantId) {
         let Some(connection) = self.connection_mut(member) else { return };
         connection.connected = true;
-        let wanted: Vec<u32> = connection.outgoing.values().copied().collect();
-        for subscription in wanted {
-            if let Some(publication) = self.subscriptions.get(subscription).and_then(|s| s.publication) {
-                self.enqueue(context, publication);
-            }
-        }
+        self.restart_subscriptions(context, member);
         context.timers.set_earlier(Timer::Report(id), context.now + context.config.report_interval());
         context.timers.set_earlier(Timer::Quality(self.key), context.now + context.config.quality_interval());
     }
 
-    fn set_lost(&mut self, member: u32, lost: bool) {
+    fn set_lost(&mut self, context: &mut Context, member: u32, lost: bool) {
         if let Some(connection) = self.connection_mut(member) {
             connection.lost = lost;
+        }
+        if !lost {
+            self.restart_subscriptions(context, member);
+        }
+    }
+
+    /// What a participant receives starts at its next place to start, with numbers that follow those it knows.
+    fn restart_subscriptions(&mut self, context: &mut Context, member: u32) {
+        let Some(connection) = self.connection_mut(member) else { return };
+        let keys: Vec<u32> = connection.outgoing.values().copied().collect();
+        for key in keys {
+            let Some(subscription) = self.subscriptions.get_mut(key) else { continue };
+            subscription.pause();
+            if let Some(publication) = subscription.publication {
+                self.enqueue(context, publication);
+            }
         }
     }
 

@@ -118,8 +118,8 @@ impl Room {
             connection.automatic = planned.automatic;
             let gone = std::mem::replace(&mut connection.outgoing, outgoing);
             let kept: Vec<u32> = connection.outgoing.values().copied().collect();
-            for key in gone.into_values().filter(|key| !kept.contains(key)) {
-                self.unsubscribe(key);
+            for (ssrc, key) in gone.into_iter().filter(|(_, key)| !kept.contains(key)) {
+                self.retire(member, ssrc, key);
             }
         }
         for key in before.iter().filter(|key| !after.contains(key)) {
@@ -127,6 +127,16 @@ impl Room {
         }
         self.fill_automatic(context);
         self.route(context, member);
+    }
+
+    /// Ends a subscription whose transport goes on.
+    fn retire(&mut self, member: u32, ssrc: u32, key: u32) {
+        if let Some(used) = self.subscriptions.get(key).map(Subscription::used)
+            && let Some(connection) = self.connection_mut(member)
+        {
+            connection.used.insert(ssrc, used);
+        }
+        self.unsubscribe(key);
     }
 
     /// Enters the transport's user names, so that its STUN is found.
@@ -182,7 +192,8 @@ impl Room {
                 }
                 None => {
                     let random = context.random.next_u64();
-                    self.subscriptions.insert(Subscription::new(member, section, stream, playout, random))
+                    let used = self.connection_mut(member).and_then(|c| c.used.get(&stream.ssrc).copied());
+                    self.subscriptions.insert(Subscription::new(member, section, stream, playout, random, used))
                 }
             };
             self.aim(context, key, target);

@@ -21,13 +21,18 @@ impl Room {
         let (member, connection) = self.by_id(id)?;
         let len = connection.transport.unprotect_rtcp(context.now, path, datagram)?;
         let compound = datagram.get(..len).ok_or(DropReason::Rtcp)?;
+        self.handle_compound(context, member, compound);
+        Ok(())
+    }
+
+    /// A decrypted datagram. A broken packet costs itself, the others count.
+    pub(super) fn handle_compound(&mut self, context: &mut Context, member: u32, compound: &[u8]) {
         for packet in rtcp::packets(compound) {
             match packet {
                 Ok(packet) => self.handle_packet(context, member, &packet),
                 Err(_) => context.drop(DropReason::Rtcp),
             }
         }
-        Ok(())
     }
 
     fn handle_packet(&mut self, context: &mut Context, member: u32, packet: &Rtcp<'_>) {

@@ -35,15 +35,28 @@ impl Room {
         let bytes = datagram.len();
         let opened = connection.transport.unprotect_rtp(context.now, path, datagram)?;
         let packet = datagram.get(..opened.len).ok_or(DropReason::Rtp)?;
+        let taken = self.handle_authentic(context, member, packet, SeqExt(opened.seq_ext), bytes);
+        self.update_estimate(context, member);
+        taken
+    }
+
+    /// A decrypted packet that took `bytes` on the wire.
+    pub(super) fn handle_authentic(
+        &mut self,
+        context: &mut Context,
+        member: u32,
+        packet: &[u8],
+        seq: SeqExt,
+        bytes: usize,
+    ) -> Result<(), DropReason> {
+        let connection = self.connection_mut(member).ok_or(DropReason::NoTransport)?;
         let header = RtpHeader::parse(packet).map_err(|_| DropReason::Rtp)?;
         let elements = Elements::read(&header, packet, &connection.extensions);
         connection.uplink.handle_packet(context.now, elements.sent, bytes);
         let payload = header.payload(packet).map_err(|_| DropReason::Rtp)?;
-        let opened = Opened { header, elements, seq: SeqExt(opened.seq_ext), payload };
         let section = connection.section_of(header.ssrc.0, elements.mid, header.pt.0)?;
-        let taken = self.handle_opened(context, member, section, &opened);
-        self.update_estimate(context, member);
-        taken
+        let opened = Opened { header, elements, seq, payload };
+        self.handle_opened(context, member, section, &opened)
     }
 
     fn handle_opened(

@@ -4,6 +4,8 @@ mod feedback;
 mod media;
 mod negotiate;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use crate::context::{Context, Timer};
 use crate::egress::{Lacks, Subscription};

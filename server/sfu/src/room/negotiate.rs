@@ -335,3 +335,46 @@ fn union(sections: &[Section]) -> ExtensionIds {
         }
     })
 }
+
+#[cfg(test)]
+impl Room {
+    /// As if an offer with these sections had been answered: the first audio is the microphone, the first video the
+    /// camera, and both come back.
+    pub(super) fn apply_for_test(&mut self, context: &mut Context, member: u32, sections: Vec<Section>) {
+        let id = self.members.get(member).map(|m| m.id).expect("a member");
+        let wanted = |s: &Section| crate::Wanted { mid: s.mid.clone(), publisher: id, track: first_of(s.kind) };
+        let subscribe = Subscribe::Named(sections.iter().map(wanted).collect());
+        self.apply_with(context, member, sections, &subscribe);
+    }
+
+    pub(super) fn apply_with(
+        &mut self,
+        context: &mut Context,
+        member: u32,
+        sections: Vec<Section>,
+        subscribe: &Subscribe,
+    ) {
+        let config = context.config.clone();
+        let participant = self.members.get(member).expect("a member");
+        let publish = match subscribe {
+            Subscribe::Automatic { .. } => Publish::Named(Vec::new()),
+            Subscribe::Named(_) => Publish::ByKind,
+        };
+        let mut plan = Plan::new(participant, &config, &publish, subscribe);
+        for section in &sections {
+            plan.policy(OfferedSection { mid: &section.mid, kind: section.kind, sends: true, receives: true });
+        }
+        let planned = plan.finish();
+        let negotiated = Negotiated { answer: String::new(), sections, ice_restarted: false };
+        let before = self.inbound_of(member);
+        self.apply(context, member, &negotiated, &planned, &before);
+    }
+}
+
+#[cfg(test)]
+fn first_of(kind: Kind) -> TrackName {
+    match kind {
+        Kind::Audio => TrackName::Microphone,
+        Kind::Video => TrackName::Camera,
+    }
+}

@@ -20,11 +20,6 @@ export async function learnProfiles(users) {
   }
 }
 
-/** Names and pictures may have changed: the next look asks again. */
-export function forgetProfiles() {
-  asked.clear();
-}
-
 const historyLength = 40;
 
 export async function loadRecords() {
@@ -73,12 +68,21 @@ function putStatuses(statuses) {
 }
 
 /** Watches the groups that one is in for running calls, and others for changed profiles and presence. */
-export async function followGroups() {
+export async function followGateway() {
+  const engine = phone();
+  if (!engine) return;
+  engine.gateway.on('event', ({ event, body }) => gatewayEvent(event, body));
+  // A new session, after the server restarted, knows nothing of what the old one watched.
+  engine.gateway.on('session', refresh);
+  await refresh();
+}
+
+async function refresh() {
   const engine = phone();
   if (!engine) return;
   asked.clear();
   watched.clear();
-  engine.gateway.on('event', ({ event, body }) => gatewayEvent(event, body));
+  loadRecords();
   try {
     const { groups } = await engine.gateway.request('group.list', {});
     for (const group of groups) putRunning(group.id, group.attributes);

@@ -4,7 +4,7 @@ import { MediaType } from '/sdk/call/index.js';
 import { phone, setPhone } from './line.js';
 import { store } from './state.js';
 import { bindEvents } from './phone-events.js';
-import { followGroups, loadRecords, watchStatus } from './people.js';
+import { followGateway, watchStatus } from './people.js';
 import { report } from './report.js';
 import { tabForget, tabKept } from './lib/keep.js';
 
@@ -17,8 +17,7 @@ export async function startPhone(next, user, userSig) {
     me: { nick: '', avatar: '', ...(next.profile ?? {}), user }, connection: next.connection, status: next.status, call: null,
     records: null, running: [], summary: null, picked: [],
   });
-  loadRecords();
-  followGroups();
+  followGateway();
   const resumable = next.resumableCall;
   if (!resumable) return;
   if (tabKept('call') === resumable.callID) await resume();

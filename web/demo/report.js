@@ -26,7 +26,7 @@ const words = {
   '-1101': 'errPermission', '-1102': 'errNoDevice', '-1103': 'errDeviceBusy', '-1104': 'errDevice',
   '-1201': 'errSignedOut', '-1203': 'errState', '-1204': 'errState', '-1205': 'errNotSupported',
   '-1401': 'errSend', '-1402': 'errEnter', '-1403': 'errMedia', '-100018': 'errEnter',
-  30000: 'errInsecure', 6002: 'errTimeout', 6003: 'errSession', 6004: 'errSignedOut',
+  30000: 'errInsecure', 6002: 'errTimeout', 6003: 'errSession', 6004: 'errSignedOut', 6005: 'errOverloaded', 6006: 'errNetwork',
   8010: 'errGone', 8011: 'errNoRight', 20003: 'errNoUser', 20007: 'errBlocked',
   70001: 'errSigExpired', 70002: 'errSigEmpty', 70003: 'errSigMalformed', 70009: 'errSigKey', 70013: 'errSigUser',
   70014: 'errSigApp', 70016: 'errSigApp', 70020: 'errSigApp', 70050: 'errTooMany',

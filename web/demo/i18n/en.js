@@ -29,7 +29,6 @@ export const en = {
   alreadyIn: '{name} is already in this call.', tooMany: '{n} people at most.', remove: 'Remove {name}', removed: '{name} removed',
   recentCalls: 'Recent calls', callBack: 'Call back', callWith: 'Call {name}: {media}',
   noCalls: 'No calls yet.', tryTwoTabs: 'Try it alone: a second tab becomes {name} and calls you.', openSecondTab: 'Open a tab as {name}',
-  historySay: '{names}. {direction}, {media}. {result}, {when}. Call back.',
   direction_in: 'Incoming', direction_out: 'Outgoing', direction_missed: 'Missed', kind_audio: 'Audio call', kind_video: 'Video call',
   result_out_Cancel: 'Canceled', result_out_Reject: 'Declined', result_out_NotAnswer: 'No answer', result_out_NormalEnd: 'Ended', result_out_CallBusy: 'Busy',
   result_out_Interrupt: 'Interrupted', result_out_Offline: 'Was offline',

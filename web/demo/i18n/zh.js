@@ -29,7 +29,6 @@ export const zh = {
   alreadyIn: '{name} 已在通话中。', tooMany: '最多 {n} 人。', remove: '移除 {name}', removed: '已移除 {name}',
   recentCalls: '最近通话', callBack: '回拨', callWith: '呼叫 {name}：{media}',
   noCalls: '还没有通话记录。', tryTwoTabs: '一个人也能试：新标签页会以 {name} 的身份打给你。', openSecondTab: '以 {name} 的身份打开标签页',
-  historySay: '{names}。{direction}，{media}。{result}，{when}。点按回拨。',
   direction_in: '呼入', direction_out: '呼出', direction_missed: '未接', kind_audio: '语音通话', kind_video: '视频通话',
   result_out_Cancel: '已取消', result_out_Reject: '对方已拒绝', result_out_NotAnswer: '无人接听', result_out_NormalEnd: '已结束', result_out_CallBusy: '对方忙线',
   result_out_Interrupt: '通话中断', result_out_Offline: '对方不在线',

@@ -56,13 +56,13 @@ function initials(name) {
 export function avatar(user, profile) {
   const el = h('span', { class: 'avatar', 'aria-hidden': 'true' });
   el.style.setProperty('--metal', metalOf(user));
+  // Drawn by the style sheet: letters that are no words stay out of names and searches.
+  el.dataset.initials = initials(nameOf(user, profile));
   const picture = safeAvatar(profile?.avatar);
   if (picture) {
     const img = h('img', { alt: '', src: picture });
-    img.addEventListener('error', () => img.replaceWith(initials(nameOf(user, profile))));
+    img.addEventListener('error', () => img.remove());
     el.append(img);
-  } else {
-    el.append(initials(nameOf(user, profile)));
   }
   return el;
 }

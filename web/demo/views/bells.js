@@ -64,7 +64,7 @@ export function chimeStrip(user) {
   row.append(...bells);
   return h('section', { class: 'card chime', 'aria-label': t('yourChimeTitle') }, row,
     h('p', { class: 'small muted', text: t('yourChimeBody') }),
-    h('button', { class: 'button button-quiet button-small', type: 'button', 'aria-label': t('yourChime'), html: `${icon('play')}<span>${t('play')}</span>`, data: { testid: 'chime' }, on: { click: play } }));
+    h('button', { class: 'button button-quiet button-small', type: 'button', title: t('yourChime'), html: `${icon('play')}<span>${t('play')}</span>`, data: { testid: 'chime' }, on: { click: play } }));
 }
 
 function gradients() {

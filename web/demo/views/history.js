@@ -56,14 +56,16 @@ function item(record, { me, profiles }) {
   const direction = missed ? 'missed' : outgoing ? 'out' : 'in';
   const media = record.media === 'audio' ? 'audio' : 'video';
   const when = ago(record.startedMs);
-  const say = t('historySay', { names, direction: t(`direction_${direction}`), result: words, when, media: t(`kind_${media}`) });
+  const say = (words) => h('span', { class: 'visually-hidden', text: words });
   const back = (kind) => () => startCall(others, kind, record.group ?? null);
   return h('li', { class: 'history-item', data: { testid: 'history-item', result: record.result, direction: outgoing ? 'out' : 'in' } },
-    h('button', { class: 'history-main', type: 'button', 'aria-label': say, title: t('callBack'), on: { click: back(media) } },
+    h('button', { class: 'history-main', type: 'button', title: t('callBack'), on: { click: back(media) } },
       faces(others, profiles, 2),
       h('span', { class: 'history-words' },
         h('span', { class: 'history-name', text: names }),
-        h('span', { class: `history-line numbers ${missed ? 'is-missed' : ''}` }, h('span', { html: icon(direction) }), h('span', { text: `${words} · ${when}` })))),
+        say(` ${t(`direction_${direction}`)}, ${t(`kind_${media}`)}. `),
+        h('span', { class: `history-line numbers ${missed ? 'is-missed' : ''}` }, h('span', { html: icon(direction) }), h('span', { text: `${words} · ${when}` })),
+        say(`. ${t('callBack')}`))),
     h('button', { class: 'icon-button', type: 'button', 'aria-label': t('callWith', { name: names, media: t(`kind_${other(media)}`) }), html: icon(media === 'audio' ? 'video' : 'phone'), title: t(`kind_${other(media)}`), on: { click: back(other(media)) } }));
 }
 

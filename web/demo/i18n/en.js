@@ -71,7 +71,7 @@ export const en = {
 
   // Profile
   profile: 'Your profile', nickname: 'Nickname', pictures: 'Picture', picture: 'Picture {n}', initials: 'Initials', uploadPicture: 'Upload a picture',
-  pictureBad: 'This file is no picture that your browser can read.', signOut: 'Sign out',
+  pictureLarge: 'This browser cannot make the picture small enough.', pictureBad: 'This file is no picture that your browser can read.', signOut: 'Sign out',
 
   // Notices
   kickedTitle: 'You were signed out here', kicked_kickedByDevice: 'You signed in on another device.', kicked_kickedBySameDevice: 'You signed in in another tab or window.',

@@ -71,7 +71,7 @@ export const zh = {
 
   // 资料
   profile: '个人资料', nickname: '昵称', pictures: '头像', picture: '头像 {n}', initials: '名字首字', uploadPicture: '上传图片',
-  pictureBad: '浏览器无法读取这张图片。', signOut: '退出登录',
+  pictureLarge: '此浏览器无法把图片压缩到足够小。', pictureBad: '浏览器无法读取这张图片。', signOut: '退出登录',
 
   // 通知
   kickedTitle: '你已在此处退出', kicked_kickedByDevice: '你在另一台设备上登录了。', kicked_kickedBySameDevice: '你在另一个标签页或窗口登录了。',

@@ -5,9 +5,6 @@ import { h } from './dom.js';
 /** Metals and patinas; white text on each has contrast of 4.5 and more. */
 export const metals = ['#8a5f14', '#9c4f2a', '#9b3f4f', '#7c4a86', '#4f5a9e', '#2a6a8e', '#0c7066', '#3f6b3a', '#6b6420', '#5d6368'];
 
-/** The longest avatar text that is sent: a profile must stay small, it travels with each message. */
-export const maxAvatarBytes = 8 * 1024;
-
 const glyphs = {
   bell: '<path d="M24 9c-7 0-9 6-9.5 12-.4 7-2.400 10-5.5 13h30c-3.100-3-5.100-6-5.5-13C33 15 31 9 24 9Z"/><circle cx="24" cy="38.5" r="3"/>',
   sun: '<circle cx="24" cy="24" r="8"/><path d="M24 8v4m0 24v4M8 24h4m24 0h4M13 13l3 3m16 16 3 3M13 35l3-3m16-16 3-3" stroke="#fff" stroke-width="3" stroke-linecap="round"/>',
@@ -70,23 +67,4 @@ export function avatar(user, profile) {
 /** Several round faces that overlap. */
 export function faces(users, profiles, most = 3) {
   return h('span', { class: 'faces' }, users.slice(0, most).map((user) => avatar(user, profiles[user])));
-}
-
-/**
- * Makes a square picture small enough for a profile.
- * @param {Blob} file
- * @returns {Promise<string>} a data URL
- * @throws {Error} where it is no picture or cannot be made small enough
- */
-export async function shrink(file) {
-  const bitmap = await createImageBitmap(file);
-  const side = Math.min(bitmap.width, bitmap.height);
-  for (const [pixels, quality] of [[128, 0.8], [128, 0.6], [96, 0.6], [72, 0.5], [48, 0.5]]) {
-    const canvas = h('canvas', { width: pixels, height: pixels });
-    const [left, top] = [(bitmap.width - side) / 2, (bitmap.height - side) / 2];
-    canvas.getContext('2d').drawImage(bitmap, left, top, side, side, 0, 0, pixels, pixels);
-    const url = canvas.toDataURL('image/webp', quality);
-    if (url.length <= maxAvatarBytes) return url;
-  }
-  throw new Error('too large');
 }

@@ -5,6 +5,7 @@ import { startCall } from '../phone.js';
 import { h } from '../lib/dom.js';
 import { faces } from '../lib/avatar.js';
 import { icon } from '../lib/icons.js';
+import { readRecord } from '../lib/record.js';
 import { ago, duration, listOf, t } from '../i18n/index.js';
 
 /** How often the "5 minutes ago" are set anew. */
@@ -36,17 +37,6 @@ export function historyView() {
       clearInterval(timer);
     },
   };
-}
-
-/** What a record means to oneself. */
-export function readRecord(record, me) {
-  const outgoing = record.caller === me;
-  const others = [...new Set([record.caller, ...record.callees])].filter((user) => user !== me);
-  const talked = record.acceptedMs !== null && record.acceptedMs !== undefined;
-  const seconds = talked ? (record.endedMs - record.acceptedMs) / 1000 : 0;
-  const missed = !outgoing && !talked && record.result !== 'Reject';
-  const result = talked ? 'talked' : `${outgoing ? 'out' : 'in'}_${record.result}`;
-  return { outgoing, others, seconds, missed, result, talked };
 }
 
 function item(record, { me, profiles }) {

@@ -6,8 +6,9 @@ import { signOut } from '../session.js';
 import { toast } from '../report.js';
 import { h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
-import { avatar, gallery, shrink } from '../lib/avatar.js';
+import { avatar, gallery } from '../lib/avatar.js';
 import { playName } from '../lib/chime.js';
+import { shrink } from '../lib/shrink.js';
 import { t } from '../i18n/index.js';
 import { openDialog } from './dialog.js';
 
@@ -41,8 +42,8 @@ function form(me, close) {
     if (!chosen) return;
     try {
       choose(await shrink(chosen));
-    } catch {
-      toast(t('pictureBad'), 'bad');
+    } catch (error) {
+      toast(t(error.message === 'too large' ? 'pictureLarge' : 'pictureBad'), 'bad');
     }
     file.value = '';
   }

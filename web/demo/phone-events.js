@@ -9,7 +9,7 @@ import { tabForget, tabKeep } from './lib/keep.js';
 import { t } from './i18n/index.js';
 
 /** Puts the engine's view of the call into the store. */
-function sync(engine) {
+export function sync(engine) {
   const call = engine.currentCall;
   store.set({
     status: engine.status,
@@ -44,12 +44,8 @@ const handlers = {
   [CallEvent.ON_CALL_BEGIN]: ({ callID }) => {
     stopRinging();
     tabKeep('call', callID);
-    lastOthers = [];
   },
-  [CallEvent.USER_ENTER]: ({ userID }) => {
-    if (store.get().call?.isGroup) sign('join');
-    if (!lastOthers.includes(userID)) lastOthers.push(userID);
-  },
+  [CallEvent.USER_ENTER]: () => inGroup(() => sign('join')),
   [CallEvent.USER_LEAVE]: ({ userID }) => {
     const { call, status } = store.get();
     if (!call?.isGroup || status !== 'connected') return;
@@ -93,12 +89,14 @@ const handlers = {
   [CallEvent.ERROR]: (error) => report(error),
 };
 
-/** Who was in the running call, for the summary. */
-let lastOthers = [];
-/** The call before the engine forgot it. */
+/** The call before the engine forgot it, and everybody who was in it or asked: for the summary. */
 let lastCall = null;
+let lastUsers = new Set();
 store.watch(({ call }) => {
-  if (call) lastCall = call;
+  if (!call) return;
+  if (call.callID !== lastCall?.callID) lastUsers = new Set();
+  lastCall = call;
+  for (const user of [call.inviter, ...call.invitees.map((one) => one.userID), ...call.remoteUsers.map((one) => one.userID)]) lastUsers.add(user);
 });
 
 function inGroup(fn) {
@@ -118,8 +116,7 @@ function finish(outcome, seconds) {
   const call = lastCall;
   if (!call || !outcome) return;
   const me = store.get().me?.user;
-  const asked = [call.inviter, ...call.invitees.map((one) => one.userID)].filter((user) => user && user !== me);
-  const users = [...new Set([...asked, ...lastOthers])];
+  const users = [...lastUsers].filter((user) => user && user !== me);
   store.set({
     summary: { users, group: call.groupID || null, media: call.mediaType === 1 ? 'audio' : 'video', outcome, seconds },
   });

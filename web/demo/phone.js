@@ -3,7 +3,7 @@
 import { MediaType } from '/sdk/call/index.js';
 import { phone, setPhone } from './line.js';
 import { store } from './state.js';
-import { bindEvents } from './phone-events.js';
+import { bindEvents, sync } from './phone-events.js';
 import { followGateway, watchStatus } from './people.js';
 import { report } from './report.js';
 import { tabForget, tabKept } from './lib/keep.js';
@@ -11,12 +11,18 @@ import { tabForget, tabKept } from './lib/keep.js';
 /** Binds `next` to the page and signs it in. */
 export async function startPhone(next, user, userSig) {
   bindEvents(next);
-  await next.login({ userID: user, userSig });
   setPhone(next);
-  store.set({
-    me: { nick: '', avatar: '', ...(next.profile ?? {}), user }, connection: next.connection, status: next.status, call: null,
-    records: null, running: [], summary: null, picked: [],
-  });
+  // Before login: somebody may be ringing already, and its answer brings that call.
+  store.set({ me: { user, nick: '', avatar: '' }, call: null, records: null, running: [], summary: null, picked: [] });
+  try {
+    await next.login({ userID: user, userSig });
+  } catch (error) {
+    setPhone(null);
+    store.set({ me: null });
+    throw error;
+  }
+  store.set({ me: { nick: '', avatar: '', ...(next.profile ?? {}), user } });
+  sync(next);
   followGateway();
   const resumable = next.resumableCall;
   if (!resumable) return;

@@ -76,5 +76,11 @@ export function announce(message) {
   setTimeout(() => { said.textContent = message; }, 50);
 }
 
+/** Gives the focus back to where it was, or to the page's heading where that is gone. */
+export function giveBack(before) {
+  const there = before instanceof HTMLElement && before.isConnected && before !== document.body;
+  (there ? before : document.querySelector('#app h1'))?.focus({ preventScroll: true });
+}
+
 /** True when the user asked for less motion. */
 export const calmMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches;

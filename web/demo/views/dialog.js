@@ -1,6 +1,6 @@
 // A modal dialog on the platform's own <dialog>: it keeps the focus inside and gives it back.
 
-import { h } from '../lib/dom.js';
+import { giveBack, h } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { store } from '../state.js';
 import { t } from '../i18n/index.js';
@@ -24,7 +24,7 @@ export function openDialog({ title, testid, fill, onClose }) {
     stop();
     dialog.remove();
     onClose?.();
-    if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+    giveBack(before);
   });
   document.body.append(dialog);
   dialog.showModal();

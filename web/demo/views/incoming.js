@@ -2,7 +2,7 @@
 
 import { displayName, profileOf, store } from '../state.js';
 import { accept, reject } from '../phone.js';
-import { h, announce, attr, text } from '../lib/dom.js';
+import { h, announce, attr, giveBack, text } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { avatar } from '../lib/avatar.js';
 import { listOf, t } from '../i18n/index.js';
@@ -54,7 +54,7 @@ export function incomingView() {
     },
     destroy() {
       stop();
-      if (before instanceof HTMLElement && before.isConnected) queueMicrotask(() => before.focus({ preventScroll: true }));
+      queueMicrotask(() => giveBack(before));
     },
   };
 }

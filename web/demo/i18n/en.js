@@ -9,7 +9,7 @@ export const en = {
   tagline: 'Every name has its own chime.|Type yours and call somebody.',
   bellsLabel: 'Bells to play, with the arrow keys and Enter', bellNumber: 'Bell {n}',
   yourName: 'Your name', namePlaceholder: 'amy', signIn: 'Sign in', signingIn: 'Signing in…', yourChime: 'Hear your chime',
-  nameHelp: 'Any name works here. No password, no account.', nameHelpSig: 'The user ID that your UserSig was made for.',
+  nameHelp: 'Any name works. No password.', nameHelpSig: 'The user ID that your UserSig was made for.',
   nameMissing: 'Type a name first.', nameBad: 'Use letters A–Z, digits, - and _, up to 32 of them.',
   sigMissing: 'Paste the UserSig for this name.',
   sigHelp: 'Your server makes it; on the machine itself: <code>carillon user-sig --user NAME</code>',

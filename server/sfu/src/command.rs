@@ -39,7 +39,8 @@ impl Privileges {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// A second join of the same participant changes its privileges only.
+    /// A second join of the same participant changes its privileges only. Where the room or the worker is full nothing
+    /// happens but a count, and the participant's offers are refused as `Gone`.
     Join {
         room: RoomKey,
         participant: ParticipantId,
@@ -133,7 +134,7 @@ pub enum OfferError {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// ICE and DTLS are done.
+    /// ICE and DTLS are done; or it is heard again after `TransportLost`.
     TransportConnected { participant: ParticipantId },
     /// Nothing heard for the consent time; it may come back by itself or by an ICE restart.
     TransportLost { participant: ParticipantId },

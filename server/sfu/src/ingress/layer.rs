@@ -25,8 +25,8 @@ pub(super) struct Layer {
     pub(super) throughput: Throughput,
 }
 
-/// Without a packet for this long a layer is off.
-const OFF_AFTER: Duration = Duration::from_secs(1);
+/// Without a packet for this long a layer is off: longer than between two frames of a still screen.
+const OFF_AFTER: Duration = Duration::from_millis(1_500);
 
 impl Layer {
     pub(super) fn new(now: Instant, ssrc: u32, rid: Option<String>, seq: SeqExt, clock_hz: u32) -> Self {

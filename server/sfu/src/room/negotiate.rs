@@ -378,3 +378,67 @@ fn first_of(kind: Kind) -> TrackName {
         Kind::Video => TrackName::Camera,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Privileges;
+    use TrackName::{Camera, Microphone, Screen, ScreenAudio};
+
+    const B: ParticipantId = ParticipantId(2);
+
+    /// One section per letter (`a`udio, `v`ideo; capital: the client receives), its mid the place in the list.
+    fn ask(plan: &mut Plan<'_>, sections: &str) -> Vec<Policy> {
+        let ask = |(n, letter): (usize, char)| {
+            let kind = if letter.eq_ignore_ascii_case(&'a') { Kind::Audio } else { Kind::Video };
+            let receives = letter.is_uppercase();
+            plan.policy(OfferedSection { mid: &n.to_string(), kind, sends: !receives, receives })
+        };
+        sections.chars().enumerate().map(ask).collect()
+    }
+
+    fn named(tracks: &[TrackName]) -> Publish {
+        Publish::Named(tracks.iter().enumerate().map(|(n, track)| (n.to_string(), *track)).collect())
+    }
+
+    #[test]
+    fn a_section_is_taken_once_per_track_of_its_kind_and_privilege() {
+        let all = Privileges::ALL;
+        let no_screen = Privileges { send_screen: false, ..all };
+        let by_kind = Publish::ByKind;
+        let table: [(&Publish, Privileges, &str, &[bool]); 6] = [
+            (&by_kind, all, "avav", &[true, true, false, false]),
+            (&named(&[Microphone, Camera, ScreenAudio, Screen]), all, "avav", &[true, true, true, true]),
+            (&named(&[Microphone, Camera, ScreenAudio, Screen]), no_screen, "avav", &[true, true, false, false]),
+            (&named(&[Camera, Microphone]), all, "av", &[false, false]),
+            (&named(&[Camera, Camera]), all, "vv", &[true, false]),
+            (&named(&[Microphone]), all, "aa", &[true, false]),
+        ];
+        let (config, nothing) = (Media::default(), Subscribe::Named(Vec::new()));
+        for (publish, privileges, sections, want) in table {
+            let participant = Participant::new(ParticipantId(1), privileges);
+            let mut plan = Plan::new(&participant, &config, publish, &nothing);
+            let got: Vec<bool> = ask(&mut plan, sections).iter().map(|policy| policy.receive).collect();
+            assert_eq!(got, want, "{publish:?} {sections}");
+        }
+    }
+
+    #[test]
+    fn wanted_tracks_are_labelled_by_publisher_and_kept_within_bounds() {
+        let wanted = |mid: &str, track| crate::Wanted { mid: mid.to_owned(), publisher: B, track };
+        let subscribe = Subscribe::Named(vec![wanted("0", Microphone), wanted("1", Camera), wanted("2", Microphone)]);
+        let privileges = Privileges { receive_video: false, ..Privileges::ALL };
+        let participant = Participant::new(ParticipantId(1), privileges);
+        let (config, nothing) = (Media::default(), Publish::Named(Vec::new()));
+        let mut plan = Plan::new(&participant, &config, &nothing, &subscribe);
+        let sends: Vec<_> = ask(&mut plan, "AVVA").into_iter().map(|policy| policy.send).collect();
+        let label = Label { stream: "2".to_owned(), track: "2-microphone".to_owned() };
+        assert_eq!(sends, [Some(label), None, None, None]);
+        let config = Media { subscriptions_per_participant_max: 2, ..Media::default() };
+        let automatic = Subscribe::Automatic { from: Some(B) };
+        let mut plan = Plan::new(&participant, &config, &nothing, &automatic);
+        let streams: Vec<_> =
+            ask(&mut plan, "AVAV").into_iter().map(|policy| policy.send.map(|label| label.stream)).collect();
+        assert_eq!(streams, [Some("room-0".to_owned()), Some("room-0".to_owned()), None, None]);
+    }
+}

@@ -4,14 +4,15 @@ use carillon_proto::gateway::{
     CallRecord, CallState, EnteredRoom, ErrorBody, LeaveReason, Message, Track, TrackName, TrackState,
 };
 use carillon_proto::id::{AppId, CallId, GroupId, RoomId, UserId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The gateway session that holds a seat. The same number as the chat engine's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionId(pub u64);
 
-/// One user's place in one room. Drawn by this engine, kept through reconnects, never used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// One user's place in one room. Drawn by this engine, kept through reconnects and restarts, never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SeatId(pub u64);
 
 /// Facts of the chat engine that a decision here may need.
@@ -171,7 +172,7 @@ pub enum Output {
         key: String,
         value: Option<String>,
     },
-    /// A call ended: keep its record.
+    /// A call ended: keep its record. The first record of a call id stands: a client could use an old id again.
     Record {
         app: AppId,
         record: CallRecord,
@@ -232,9 +233,53 @@ pub enum Reason {
 
 /// PrivateMapKey's bits: 1 create room, 2 join, 4 send audio, 8 receive audio, 16 send video, 32 receive video, 64 send
 /// screen, 128 receive screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Privileges(pub u32);
 
 impl Privileges {
     pub const ALL: Self = Self(255);
+    pub const CREATE_ROOM: Self = Self(1);
+    pub const JOIN: Self = Self(2);
+    pub const SEND_AUDIO: Self = Self(4);
+    pub const RECEIVE_AUDIO: Self = Self(8);
+    pub const SEND_VIDEO: Self = Self(16);
+    pub const RECEIVE_VIDEO: Self = Self(32);
+    pub const SEND_SCREEN: Self = Self(64);
+    pub const RECEIVE_SCREEN: Self = Self(128);
+
+    pub fn allows(self, what: Self) -> bool {
+        self.0 & what.0 == what.0
+    }
+
+    /// The right to publish this track; a screen's sound is of the screen.
+    pub fn to_send(track: TrackName) -> Self {
+        match track {
+            TrackName::Microphone => Self::SEND_AUDIO,
+            TrackName::Camera => Self::SEND_VIDEO,
+            TrackName::Screen | TrackName::ScreenAudio => Self::SEND_SCREEN,
+        }
+    }
+
+    /// The right to subscribe to this track of somebody.
+    pub fn to_receive(track: TrackName) -> Self {
+        match track {
+            TrackName::Microphone => Self::RECEIVE_AUDIO,
+            TrackName::Camera => Self::RECEIVE_VIDEO,
+            TrackName::Screen | TrackName::ScreenAudio => Self::RECEIVE_SCREEN,
+        }
+    }
+
+    /// As `EnteredRoom::may` says it: `sendAudio`, `receiveAudio`, `sendVideo`, `receiveVideo`, `sendScreen`,
+    /// `receiveScreen`, those that are given.
+    pub fn names(self) -> Vec<String> {
+        let all = [
+            (Self::SEND_AUDIO, "sendAudio"),
+            (Self::RECEIVE_AUDIO, "receiveAudio"),
+            (Self::SEND_VIDEO, "sendVideo"),
+            (Self::RECEIVE_VIDEO, "receiveVideo"),
+            (Self::SEND_SCREEN, "sendScreen"),
+            (Self::RECEIVE_SCREEN, "receiveScreen"),
+        ];
+        all.into_iter().filter(|(right, _)| self.allows(*right)).map(|(_, name)| name.to_owned()).collect()
+    }
 }

@@ -4,9 +4,20 @@
 //! Face: `Switchboard::new(config, seed)`, `restore(now, saved)`, `handle_command(now, &dyn Directory, Command)`,
 //! `handle_timeout(now, &dyn Directory)`, then drain `poll_output()`, and ask `poll_timeout()`.
 
+mod admission;
+mod call;
+mod calls;
 mod command;
+mod entry;
+mod follow;
+mod invitation;
+mod presence;
+mod recent;
+mod room;
+mod saved;
 mod stats;
 mod switchboard;
+mod timers;
 
 pub use command::*;
 pub use stats::{IgnoreReason, RefuseReason, Stats};

@@ -1,0 +1,204 @@
+//! Who holds a seat, whether somebody is there, and when a lost seat ends.
+
+use crate::room::{Holder, Media};
+use crate::switchboard::{RoomKey, Switchboard};
+use crate::timers::{Moment, Owner};
+use crate::{Happening, MediaEvent, Output, Privileges, Reason, SeatId, SessionId, SessionState};
+use carillon_proto::gateway::LeaveReason;
+
+impl Switchboard {
+    /// The same user again: a reload, another device, or the same session. The others see nothing.
+    pub(crate) fn take_over(&mut self, t: Moment, id: SeatId, holder: Holder, may: Privileges) -> SeatId {
+        let Some(seat) = self.seats.get_mut(&id) else { return id };
+        let before = std::mem::replace(&mut seat.holder, holder);
+        let (key, user) = ((seat.app, seat.room.clone()), seat.user.clone());
+        seat.may = may;
+        seat.sessionless = holder == Holder::Media;
+        let (old, new) = (session_of(before), session_of(holder));
+        let same_client = old.is_some() && old == new;
+        if !same_client {
+            seat.media = match (seat.media, holder) {
+                (Media::Connected | Media::Inherited, Holder::Session { .. }) => Media::Inherited,
+                (
+                    Media::None | Media::Connected | Media::Inherited | Media::Lost,
+                    Holder::Session { .. } | Holder::Nobody | Holder::SignedOut | Holder::Media,
+                ) => Media::None,
+            };
+        }
+        seat.ends = None;
+        if let Some(old) = old.filter(|_| !same_client) {
+            self.release(id, old);
+            self.tell_removed(&key, &user, old, LeaveReason::TakenOver);
+        }
+        self.hold(id, holder);
+        self.time_seat(t, id);
+        id
+    }
+
+    pub(crate) fn hold(&mut self, id: SeatId, holder: Holder) {
+        if let Some(session) = session_of(holder) {
+            self.seats_of_session.entry(session).or_default().insert(id);
+        }
+    }
+
+    fn release(&mut self, id: SeatId, session: SessionId) {
+        crate::calls::remove_from(&mut self.seats_of_session, &session, &id);
+    }
+
+    pub(crate) fn session(&mut self, t: Moment, session: SessionId, state: SessionState) {
+        for id in self.seats_of_session.get(&session).cloned().unwrap_or_default() {
+            let Some(seat) = self.seats.get_mut(&id) else { continue };
+            let was_up = matches!(seat.holder, Holder::Session { up: true, .. });
+            let leaves = match state {
+                SessionState::Lost => {
+                    seat.holder = Holder::Session { id: session, up: false };
+                    false
+                }
+                SessionState::Back => {
+                    seat.holder = Holder::Session { id: session, up: true };
+                    false
+                }
+                // Not resumed in time: media that still flows keeps the seat. Ended with its socket up: a sign-out,
+                // or a sign-in that ran out; media gets the grace time, for the client may sign in anew.
+                SessionState::Over => {
+                    seat.holder = if was_up { Holder::SignedOut } else { Holder::Nobody };
+                    was_up && seat.media == Media::None
+                }
+            };
+            let (key, user) = ((seat.app, seat.room.clone()), seat.user.clone());
+            if leaves {
+                self.unseat(&key, &user, LeaveReason::Left);
+            } else {
+                self.time_seat(t, id);
+            }
+        }
+        if state == SessionState::Over {
+            self.seats_of_session.remove(&session);
+        }
+    }
+
+    pub(crate) fn media(&mut self, t: Moment, id: SeatId, event: MediaEvent) {
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        let seen = match event {
+            MediaEvent::Connected => {
+                seat.media = Media::Connected;
+                false
+            }
+            MediaEvent::Lost => {
+                seat.media = match seat.media {
+                    Media::Connected | Media::Lost => Media::Lost,
+                    Media::None | Media::Inherited => Media::None,
+                };
+                false
+            }
+            MediaEvent::Closed => return self.media_closed(t, id),
+            MediaEvent::TrackStarted(name) => seat.set_live(name, true),
+            MediaEvent::TrackEnded(name) => seat.tracks.contains_key(&name) && seat.set_live(name, false),
+        };
+        if seen {
+            self.tell_tracks(id);
+        }
+        self.time_seat(t, id);
+    }
+
+    /// The client closed its media connection, or a lost one was given up.
+    fn media_closed(&mut self, t: Moment, id: SeatId) {
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        let gone = seat.holder == Holder::Media && seat.media == Media::Connected;
+        // A lost connection stays lost when it is given up: only a new one, or a new client, ends the grace time.
+        if seat.media != Media::Lost {
+            seat.media = Media::None;
+        }
+        let (key, user) = ((seat.app, seat.room.clone()), seat.user.clone());
+        if gone {
+            return self.unseat(&key, &user, LeaveReason::Left);
+        }
+        if seat.end_media() {
+            self.tell_tracks(id);
+        }
+        self.time_seat(t, id);
+    }
+
+    /// Starts the seat's last timer when nobody is there any more, and stops it when somebody is.
+    pub(crate) fn time_seat(&mut self, t: Moment, id: SeatId) {
+        let grace = self.config.call.grace();
+        let media_within = self.config.rooms.media_within();
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        let wait = match (seat.holder, seat.media) {
+            (Holder::Media, Media::None) => media_within,
+            (
+                Holder::Session { .. } | Holder::Nobody | Holder::SignedOut | Holder::Media,
+                Media::None | Media::Connected | Media::Inherited | Media::Lost,
+            ) => grace,
+        };
+        seat.ends = if seat.is_present() { None } else { seat.ends.or_else(|| Some(t.at.plus(wait))) };
+        self.touched_seats.insert(id);
+    }
+
+    pub(crate) fn expire_seat(&mut self, t: Moment, id: SeatId) {
+        let Some(seat) = self.seats.get(&id) else { return };
+        let (key, user) = ((seat.app, seat.room.clone()), seat.user.clone());
+        if seat.ends.is_none_or(|ends| ends > t.at) {
+            self.touched_seats.insert(id);
+            return;
+        }
+        // A signed-out user did not get lost: the others see a leave.
+        let reason = if seat.holder == Holder::SignedOut { LeaveReason::Left } else { LeaveReason::Lost };
+        self.stats.seats_expired += 1;
+        self.unseat(&key, &user, reason);
+    }
+
+    /// Keeps and times a seat, or forgets it.
+    pub(crate) fn flush_seat(&mut self, id: SeatId) {
+        let seat = self.seats.get(&id);
+        let ends = seat.and_then(|seat| seat.ends).map(|ends| (ends, Reason::Grace));
+        self.timers.set(Owner::Seat(id), ends);
+        let value = seat.and_then(|seat| serde_json::to_string(&seat.to_save()).ok());
+        self.save(format!("seat/{}", id.0), value);
+    }
+
+    /// Keeps a room, or lets it go: nobody is inside, and no call that is not over names it as its own.
+    pub(crate) fn flush_room(&mut self, key: &RoomKey) {
+        let Some(room) = self.rooms.get(key) else { return };
+        let calls = self.calls_in_room.get(key).into_iter().flatten();
+        let mut calls = calls.filter_map(|id| self.calls.get(&(key.0, id.clone())));
+        let kept = !room.seats.is_empty() || calls.any(|call| call.confirmed);
+        let value = if kept { serde_json::to_string(room).ok() } else { None };
+        self.save(room_save_key(key), value);
+        if !kept {
+            self.rooms.remove(key);
+            self.happened(key, Happening::RoomClosed { room: key.1.clone() });
+        }
+    }
+}
+
+fn session_of(holder: Holder) -> Option<SessionId> {
+    match holder {
+        Holder::Session { id, .. } => Some(id),
+        Holder::Nobody | Holder::SignedOut | Holder::Media => None,
+    }
+}
+
+pub(crate) fn room_save_key(key: &RoomKey) -> String {
+    format!("room/{}/{}", key.0.0, key.1)
+}
+
+/// Whoever asks for a save of the same text twice in a row saves once.
+impl Switchboard {
+    pub(crate) fn save(&mut self, key: String, value: Option<String>) {
+        let before = match &value {
+            Some(text) => self.saved.insert(key.clone(), fingerprint(text)),
+            None => self.saved.remove(&key),
+        };
+        if before != value.as_deref().map(fingerprint) {
+            self.outputs.push_back(Output::Save { key, value });
+        }
+    }
+}
+
+pub(crate) fn fingerprint(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}

@@ -111,7 +111,7 @@ impl RtpTime {
 
 /// `d` in ticks of a clock of `clock_hz`, rounded down, wrapping as the media clock does.
 pub fn ticks(d: Duration, clock_hz: u32) -> u32 {
-    (d.as_nanos().wrapping_mul(u128::from(clock_hz)) / 1_000_000_000 & 0xffff_ffff) as u32
+    (((d.as_nanos().wrapping_mul(u128::from(clock_hz))) / 1_000_000_000) & 0xffff_ffff) as u32
 }
 
 /// How long `ticks` of a clock of `clock_hz` last. A clock of 0 Hz yields zero.

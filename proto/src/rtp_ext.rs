@@ -311,7 +311,7 @@ impl AbsSendTime {
 
     /// From a clock whose zero is anything; only differences mean something.
     pub fn from_clock(since_zero: Duration) -> Self {
-        Self(((since_zero.as_micros() << 18) / 1_000_000 & 0xff_ffff) as u32)
+        Self((((since_zero.as_micros() << 18) / 1_000_000) & 0xff_ffff) as u32)
     }
 
     pub fn to_bytes(self) -> [u8; 3] {
@@ -322,7 +322,7 @@ impl AbsSendTime {
     /// Microseconds from `earlier` to `self` on the shorter way round (±32 s).
     pub fn since_us(self, earlier: Self) -> i64 {
         let diff = self.0.wrapping_sub(earlier.0) << 8;
-        i64::from(diff.cast_signed() >> 8) * 1_000_000 >> 18
+        (i64::from(diff.cast_signed() >> 8) * 1_000_000) >> 18
     }
 }
 

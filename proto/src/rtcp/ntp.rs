@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn round_trip_is_what_rfc_3550_figure_2_computes() {
-        let arrival = NtpTime(0xb710_8000_0000_0000 & 0xffff_ffff_ffff_ffff);
+        let arrival = NtpTime(0xb710_8000_0000_0000);
         assert_eq!(arrival.compact(), CompactNtp(0x8000_0000));
         let trip = CompactNtp(0xb710_8000).round_trip(CompactNtp(0xb705_2000), 0x0005_4000);
         assert_eq!(trip, Some(Duration::from_millis(6_125)));

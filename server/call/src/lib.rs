@@ -18,6 +18,8 @@ mod saved;
 mod stats;
 mod switchboard;
 mod timers;
+#[cfg(test)]
+mod transitions;
 
 pub use command::*;
 pub use stats::{IgnoreReason, RefuseReason, Stats};

@@ -10,6 +10,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod rtp_ext;
 pub mod rtx;
+pub mod sdp;
 pub mod time;
 pub mod user_sig;
 pub mod wire;

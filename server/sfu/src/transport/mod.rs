@@ -1,15 +1,38 @@
 //! One participant's ICE, DTLS and SRTP: from datagrams to authenticated packets and back, and the answering of offers.
 //! Knows nothing of rooms. The only place that names the crates under it.
 
+mod answer;
+mod codecs;
+mod dtls;
+mod ice;
+mod offer;
 mod section;
+mod srtp;
 
+pub use dtls::generate_certificate;
+pub use offer::Offer;
 pub use section::*;
 
-use crate::{Certificate, DropReason, Egress, LocalCandidate, OfferError, Path};
-use std::sync::Arc;
-use std::time::Instant;
-
+use crate::demux::MAX_PATHS;
 use crate::random::Random;
+use crate::{Certificate, DropReason, Egress, LocalCandidate, OfferError, Path};
+use answer::{Identity, Streams};
+use dtls::{Handshake, HandshakeEvent};
+use ice::Ice;
+use is::IceCreds;
+use srtp::Srtp;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Silence until a transport counts as lost. Browsers check each 2.5 s (Chromium) to 6 s (Firefox); fewer would call a
+/// healthy quiet one lost.
+pub const LOST_AFTER: Duration = Duration::from_secs(8);
+/// Silence until it is closed: consent has expired (RFC 7675 section 5.1).
+pub const CLOSED_AFTER: Duration = Duration::from_secs(30);
+/// Before DTLS is done an address gets at most three times what came from it (RFC 9000 section 8.1), and one flight.
+const AMPLIFICATION: usize = 3;
+const FLIGHT_BYTES: usize = 1_500;
 
 /// What all transports of a worker share.
 #[derive(Debug)]
@@ -19,22 +42,6 @@ pub struct Params {
     pub certificate: Certificate,
     /// Whether simulcast is taken where it is offered.
     pub simulcast: bool,
-}
-
-/// An offer that was read and found well-formed, before any transport is asked.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Offer {}
-
-impl Offer {
-    /// Errors name the line or the rule (`OfferError::Malformed`, `Unsupported`, `Limit`).
-    pub fn parse(_sdp: &str) -> Result<Self, OfferError> {
-        Ok(Self {})
-    }
-
-    /// The sections of audio and video, in order.
-    pub fn sections(&self) -> impl Iterator<Item = OfferedSection<'_>> {
-        std::iter::empty()
-    }
 }
 
 /// What the offer asks for in one section, for the worker to decide about.
@@ -128,95 +135,319 @@ pub enum TimeoutReason {
 pub struct Transport {
     params: Arc<Params>,
     random: Random,
+    session_id: u64,
+    version: u64,
+    cname: String,
+    streams: Streams,
+    /// The credentials of the last offer, and during a restart those before (RFC 8445 section 9: media goes on there).
+    ice: Option<Ice>,
+    previous: Option<Ice>,
+    handshake: Option<Handshake>,
+    /// SHA-256 of the client's certificate.
+    fingerprint: Vec<u8>,
+    srtp: Option<Box<Srtp>>,
+    /// Addresses whose check passed, the one heard last at the end.
+    paths: Vec<Known>,
+    phase: Phase,
+    heard: Instant,
+    events: VecDeque<TransportEvent>,
+    ready: Vec<(Path, Vec<u8>)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    path: Path,
+    received: usize,
+    sent: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Connecting,
+    Connected,
+    Lost,
+    Closed,
 }
 
 impl Transport {
     /// Sends nothing and accepts nothing before the first offer.
-    pub fn new(params: Arc<Params>, random: Random, _now: Instant) -> Self {
-        Self { params, random }
+    pub fn new(params: Arc<Params>, mut random: Random, now: Instant) -> Self {
+        Self {
+            params,
+            // RFC 8866 section 5.2: numeric; below 2^62 as all parsers take it.
+            session_id: random.next_u64() >> 2,
+            version: 0,
+            cname: random.ice_text(16).replace(['+', '/'], "x"),
+            random,
+            streams: Streams::new(),
+            ice: None,
+            previous: None,
+            handshake: None,
+            fingerprint: Vec::new(),
+            srtp: None,
+            paths: Vec::new(),
+            phase: Phase::Connecting,
+            heard: now,
+            events: VecDeque::new(),
+            ready: Vec::new(),
+        }
     }
 
     /// The offer is from another peer connection than the one this transport talks to (its fingerprint is another, as
     /// after a reload of the page): it needs a new transport.
-    pub fn is_foreign(&self, _offer: &Offer) -> bool {
-        false
+    pub fn is_foreign(&self, offer: &Offer) -> bool {
+        self.handshake.is_some() && offer.fingerprint != self.fingerprint
     }
 
     /// Answers the first or a later offer. On an error nothing has changed. `policy` is asked once for each audio and
     /// video section that is not stopped.
     pub fn handle_offer(
         &mut self,
-        _now: Instant,
-        _offer: &Offer,
-        _policy: &mut dyn FnMut(OfferedSection<'_>) -> Policy,
+        now: Instant,
+        offer: &Offer,
+        policy: &mut dyn FnMut(OfferedSection<'_>) -> Policy,
     ) -> Result<Negotiated, OfferError> {
-        let _ = (&self.params, &self.random);
-        Err(OfferError::Unsupported(String::new()))
+        if self.is_foreign(offer) {
+            return Err(OfferError::Unsupported("the fingerprint changed within one connection".into()));
+        }
+        let known = self.ice.as_ref().is_some_and(|ice| ice.has_remote(&offer.ufrag, &offer.pwd));
+        let ice_restarted = !known && self.ice.is_some();
+        if !known {
+            let remote = IceCreds { ufrag: offer.ufrag.clone(), pass: offer.pwd.clone() };
+            let fresh = Ice::new(&self.params.candidates, &mut self.random, remote, now);
+            self.previous = self.ice.replace(fresh).or(self.previous.take());
+            self.heard = now;
+        }
+        if self.handshake.is_none() {
+            self.fingerprint.clone_from(&offer.fingerprint);
+            self.handshake = Some(Handshake::new(&self.params.certificate, offer.fingerprint.clone(), now));
+        }
+        self.version += 1;
+        let (ufrag, pwd) = self.ice.as_ref().map_or(("", ""), |ice| (ice.ufrag(), ice.pwd()));
+        let identity = Identity {
+            params: &self.params,
+            ufrag,
+            pwd,
+            fingerprint: &dtls::fingerprint(&self.params.certificate),
+            session_id: self.session_id,
+            version: self.version,
+            cname: &self.cname,
+        };
+        let (answer, sections) = answer::answer(offer, &identity, &mut self.streams, &mut self.random, policy);
+        Ok(Negotiated { answer, sections, ice_restarted })
     }
 
     /// User names under which STUN finds this transport: the current one, and during an ICE restart the one before.
     pub fn ufrags(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
+        self.ice.iter().chain(&self.previous).map(Ice::ufrag)
     }
 
     /// A binding request: the answer lies in `poll_transmit`. Nothing is sent back to one with bad integrity.
-    pub fn handle_stun(&mut self, _now: Instant, _path: Path, _datagram: &[u8]) -> Result<Learned, DropReason> {
-        Err(DropReason::Stun)
+    pub fn handle_stun(&mut self, now: Instant, path: Path, datagram: &[u8]) -> Result<Learned, DropReason> {
+        if self.phase == Phase::Closed {
+            return Err(DropReason::NoTransport);
+        }
+        let generations = [self.ice.as_mut(), self.previous.as_mut()];
+        let ice = generations.into_iter().flatten().find(|ice| ice.accepts(datagram)).ok_or(DropReason::Stun)?;
+        ice.handle(now, path, datagram)?;
+        if self.ice.as_ref().is_some_and(|ice| ice.nominated().is_some()) {
+            self.previous = None;
+        }
+        let learned = self.know(path, datagram.len());
+        self.hear(now);
+        Ok(learned)
     }
 
-    pub fn handle_dtls(&mut self, _now: Instant, _path: Path, _datagram: &[u8]) -> Result<(), DropReason> {
-        Err(DropReason::Dtls)
+    pub fn handle_dtls(&mut self, now: Instant, path: Path, datagram: &[u8]) -> Result<(), DropReason> {
+        self.know(path, datagram.len());
+        let handshake = self.handshake.as_mut().filter(|_| self.phase != Phase::Closed).ok_or(DropReason::Dtls)?;
+        let events = handshake.handle(datagram, now);
+        self.send_records(path);
+        self.handshaken(now, events);
+        Ok(())
     }
 
     /// Authenticates and decrypts an RTP packet in place.
-    pub fn unprotect_rtp(
-        &mut self,
-        _now: Instant,
-        _path: Path,
-        _datagram: &mut [u8],
-    ) -> Result<Unprotected, DropReason> {
-        Err(DropReason::Srtp)
+    pub fn unprotect_rtp(&mut self, now: Instant, _path: Path, datagram: &mut [u8]) -> Result<Unprotected, DropReason> {
+        let srtp = self.srtp.as_mut().filter(|_| self.phase != Phase::Closed).ok_or(DropReason::Srtp)?;
+        let (len, seq_ext) = srtp.open_rtp(datagram)?;
+        self.hear(now);
+        Ok(Unprotected { len, seq_ext })
     }
 
     /// Authenticates and decrypts an RTCP packet in place; returns its length.
-    pub fn unprotect_rtcp(&mut self, _now: Instant, _path: Path, _datagram: &mut [u8]) -> Result<usize, DropReason> {
-        Err(DropReason::Srtp)
+    pub fn unprotect_rtcp(&mut self, now: Instant, _path: Path, datagram: &mut [u8]) -> Result<usize, DropReason> {
+        let srtp = self.srtp.as_mut().filter(|_| self.phase != Phase::Closed).ok_or(DropReason::Srtp)?;
+        let len = srtp.open_rtcp(datagram)?;
+        self.hear(now);
+        Ok(len)
     }
 
     /// Seals the RTP packet `buffer[start..]` in place and appends the tag (`SRTP_OVERHEAD` bytes at most). `seq_ext` is
     /// the caller's 64-bit number of the packet; its low 16 bits are those of the header, and it starts below 65,536.
     /// The same (SSRC, `seq_ext`) must never be sealed with other bytes: that gives the key away (RFC 7714 section 10).
-    pub fn protect_rtp(&mut self, _buffer: &mut Vec<u8>, _start: usize, _seq_ext: u64) -> Result<(), NotConnected> {
-        Err(NotConnected)
+    pub fn protect_rtp(&mut self, buffer: &mut Vec<u8>, start: usize, seq_ext: u64) -> Result<(), NotConnected> {
+        let srtp = self.srtp.as_ref().filter(|_| self.phase != Phase::Closed).ok_or(NotConnected)?;
+        srtp.seal_rtp(buffer, start, seq_ext);
+        Ok(())
     }
 
     /// Seals the compound RTCP packet `buffer[start..]` in place and appends index and tag.
-    pub fn protect_rtcp(&mut self, _buffer: &mut Vec<u8>, _start: usize) -> Result<(), NotConnected> {
-        Err(NotConnected)
+    pub fn protect_rtcp(&mut self, buffer: &mut Vec<u8>, start: usize) -> Result<(), NotConnected> {
+        let srtp = self.srtp.as_mut().filter(|_| self.phase != Phase::Closed).ok_or(NotConnected)?;
+        srtp.seal_rtcp(buffer, start);
+        Ok(())
     }
 
     /// Where media goes: the path that the client nominated last. `None` before `Connected`.
     pub fn path(&self) -> Option<Path> {
-        None
+        self.srtp.as_ref()?;
+        self.way_out()
     }
 
     /// DTLS close_notify to the client; then `Closed` without an event. Drain `poll_transmit` once more.
-    pub fn close(&mut self, _now: Instant) {}
+    pub fn close(&mut self, now: Instant) {
+        if let Some(handshake) = &mut self.handshake {
+            handshake.close(now);
+        }
+        if let Some(path) = self.way_out() {
+            self.send_records(path);
+        }
+        self.phase = Phase::Closed;
+    }
 
     /// A TCP connection ended. Tell `Demux::forget_path`.
-    pub fn forget_path(&mut self, _path: Path) {}
+    pub fn forget_path(&mut self, path: Path) {
+        self.paths.retain(|known| known.path != path);
+        for ice in [self.ice.as_mut(), self.previous.as_mut()].into_iter().flatten() {
+            ice.forget(path);
+        }
+    }
 
-    pub fn handle_timeout(&mut self, _now: Instant) {}
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let silent = now.saturating_duration_since(self.heard);
+        match self.phase {
+            Phase::Closed => return,
+            Phase::Connecting | Phase::Connected | Phase::Lost if silent >= CLOSED_AFTER => {
+                return self.end(CloseReason::Silent);
+            }
+            Phase::Connected if silent >= LOST_AFTER => {
+                self.phase = Phase::Lost;
+                self.events.push_back(TransportEvent::Lost);
+            }
+            Phase::Connecting | Phase::Connected | Phase::Lost => {}
+        }
+        if let Some(ice) = &mut self.ice {
+            ice.handle_timeout(now);
+        }
+        let due = self.handshake.as_mut().filter(|h| h.poll_timeout().is_some_and(|at| at <= now));
+        if let Some(handshake) = due {
+            let events = handshake.handle_timeout(now);
+            if let Some(path) = self.way_out() {
+                self.send_records(path);
+            }
+            self.handshaken(now, events);
+        }
+    }
 
     pub fn poll_timeout(&self) -> Option<(Instant, TimeoutReason)> {
-        None
+        let silence = match self.phase {
+            Phase::Closed => return None,
+            Phase::Connected => self.heard + LOST_AFTER,
+            Phase::Connecting | Phase::Lost => self.heard + CLOSED_AFTER,
+        };
+        // The crate names a far deadline also when nothing is open; once the keys are there nothing is repeated.
+        let dtls = self.handshake.as_ref().filter(|_| self.srtp.is_none()).and_then(Handshake::poll_timeout);
+        match dtls {
+            Some(at) if at < silence => Some((at, TimeoutReason::Dtls)),
+            Some(_) | None => Some((silence, TimeoutReason::Silence)),
+        }
     }
 
     /// Moves all STUN and DTLS that is ready to `egress`. After each call of a `handle_…` above and `close`.
-    pub fn poll_transmit(&mut self, _egress: &mut Egress) {}
+    pub fn poll_transmit(&mut self, egress: &mut Egress) {
+        for ice in [self.ice.as_mut(), self.previous.as_mut()].into_iter().flatten() {
+            while let Some(answer) = ice.poll_transmit() {
+                self.ready.push(answer);
+            }
+        }
+        for (path, bytes) in std::mem::take(&mut self.ready) {
+            if self.may_send(path, bytes.len()) {
+                egress.push(path, |out| out.extend_from_slice(&bytes));
+            }
+        }
+    }
 
     pub fn poll_event(&mut self) -> Option<TransportEvent> {
-        None
+        self.events.pop_front()
+    }
+
+    /// Names the sending keys in the ledger of sealed packets.
+    pub fn key_id(&self) -> Option<u64> {
+        self.srtp.as_ref().map(|srtp| srtp.send_id())
+    }
+
+    fn handshaken(&mut self, now: Instant, events: Vec<HandshakeEvent>) {
+        for event in events {
+            match event {
+                HandshakeEvent::Keys(keys) => {
+                    self.srtp = Some(keys);
+                    self.phase = Phase::Connected;
+                    self.heard = now;
+                    self.events.push_back(TransportEvent::Connected);
+                }
+                HandshakeEvent::Stranger => self.end(CloseReason::Fingerprint),
+                HandshakeEvent::ClosedByPeer => self.end(CloseReason::ByPeer),
+                HandshakeEvent::Failed => self.end(CloseReason::Handshake),
+            }
+        }
+    }
+
+    fn end(&mut self, reason: CloseReason) {
+        if self.phase != Phase::Closed {
+            self.phase = Phase::Closed;
+            self.events.push_back(TransportEvent::Closed(reason));
+        }
+    }
+
+    fn hear(&mut self, now: Instant) {
+        self.heard = now;
+        if self.phase == Phase::Lost {
+            self.phase = Phase::Connected;
+            self.events.push_back(TransportEvent::Back);
+        }
+    }
+
+    /// The nominated path, else the one heard last: the handshake does not wait for a nomination.
+    fn way_out(&self) -> Option<Path> {
+        let nominated = self.ice.iter().chain(&self.previous).find_map(Ice::nominated);
+        nominated.or_else(|| self.paths.last().map(|known| known.path))
+    }
+
+    fn send_records(&mut self, path: Path) {
+        let Some(handshake) = &mut self.handshake else { return };
+        self.ready.extend(handshake.take_records().into_iter().map(|record| (path, record)));
+    }
+
+    fn know(&mut self, path: Path, bytes: usize) -> Learned {
+        if let Some(at) = self.paths.iter().position(|known| known.path == path) {
+            self.paths[at].received += bytes;
+            self.paths[at..].rotate_left(1);
+            return Learned::default();
+        }
+        let gone = (self.paths.len() >= MAX_PATHS).then(|| self.paths.remove(0).path);
+        self.paths.push(Known { path, received: bytes, sent: 0 });
+        Learned { new: Some(path), gone }
+    }
+
+    fn may_send(&mut self, path: Path, bytes: usize) -> bool {
+        let free = self.srtp.is_some();
+        let Some(known) = self.paths.iter_mut().find(|known| known.path == path) else { return free };
+        let allowed = free || known.sent + bytes <= AMPLIFICATION * known.received + FLIGHT_BYTES;
+        if allowed {
+            known.sent += bytes;
+        }
+        allowed
     }
 }
 
@@ -224,6 +455,6 @@ impl Transport {
 pub const SRTP_OVERHEAD: usize = 16;
 
 /// The server's user name in a STUN binding request.
-pub(crate) fn local_ufrag(_datagram: &[u8]) -> Result<&str, DropReason> {
-    Err(DropReason::Stun)
+pub(crate) fn local_ufrag(datagram: &[u8]) -> Result<&str, DropReason> {
+    ice::local_ufrag(datagram)
 }

@@ -1,0 +1,134 @@
+//! DTLS 1.2, always as the server (`a=setup:passive`), behind a small face. 1.2 is pinned: the crate's 1.3 server would take
+//! the client's first SRTP profile, AES-CM with SHA-1, at three times the cost of GCM. `dimpl` draws its handshake
+//! randomness from the crypto library.
+
+use super::srtp::{Profile, Srtp};
+use crate::Certificate;
+use dimpl::{Config, Dtls, DtlsCertificate, Output, SrtpProfile, certificate};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+/// Larger than any record it sends: its MTU is 1,150 bytes.
+const RECORD_BYTES: usize = 2_048;
+/// How long flights are repeated: a client on a bad network still gets through.
+const HANDSHAKE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
+pub(super) struct Handshake {
+    dtls: Dtls,
+    /// SHA-256 of the certificate that the offer promised.
+    fingerprint: Vec<u8>,
+    identified: bool,
+    timeout: Option<Instant>,
+    records: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+pub(super) enum HandshakeEvent {
+    /// The peer is who the offer said; media may flow under these keys.
+    Keys(Box<Srtp>),
+    /// The certificate is another than the offer's.
+    Stranger,
+    ClosedByPeer,
+    Failed,
+}
+
+impl std::fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handshake").field("identified", &self.identified).finish_non_exhaustive()
+    }
+}
+
+impl Handshake {
+    pub(super) fn new(own: &Certificate, fingerprint: Vec<u8>, now: Instant) -> Self {
+        let own = DtlsCertificate { certificate: own.der.clone(), private_key: own.private_key.clone() };
+        let mut dtls = Dtls::new_12(config(), own, now);
+        dtls.set_active(false);
+        Self { dtls, fingerprint, identified: false, timeout: None, records: Vec::new() }
+    }
+
+    pub(super) fn handle(&mut self, datagram: &[u8], now: Instant) -> Vec<HandshakeEvent> {
+        match self.dtls.handle_packet(datagram) {
+            Ok(()) => self.drain(now),
+            Err(_) => vec![HandshakeEvent::Failed],
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<HandshakeEvent> {
+        match self.dtls.handle_timeout(now) {
+            Ok(()) => self.drain(now),
+            Err(_) => vec![HandshakeEvent::Failed],
+        }
+    }
+
+    pub(super) fn close(&mut self, now: Instant) {
+        if self.dtls.close().is_ok() {
+            self.drain(now);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.timeout
+    }
+
+    pub(super) fn take_records(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.records)
+    }
+
+    fn drain(&mut self, _now: Instant) -> Vec<HandshakeEvent> {
+        let mut events = Vec::new();
+        let mut buffer = vec![0; RECORD_BYTES];
+        loop {
+            match self.dtls.poll_output(&mut buffer) {
+                Output::Packet(record) => self.records.push(record.to_vec()),
+                Output::BufferTooSmall { needed } => buffer.resize(needed, 0),
+                Output::Timeout(at) => {
+                    self.timeout = Some(at);
+                    return events;
+                }
+                Output::PeerCert(der) => {
+                    self.identified = certificate::calculate_fingerprint(der) == self.fingerprint;
+                    if !self.identified {
+                        events.push(HandshakeEvent::Stranger);
+                    }
+                }
+                Output::KeyingMaterial(material, profile) if self.identified => {
+                    let keys = srtp_profile(profile).and_then(|p| Srtp::new_server(p, &material).ok());
+                    events.push(keys.map_or(HandshakeEvent::Failed, |keys| HandshakeEvent::Keys(Box::new(keys))));
+                }
+                Output::CloseNotify => events.push(HandshakeEvent::ClosedByPeer),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn srtp_profile(profile: SrtpProfile) -> Option<Profile> {
+    match profile {
+        SrtpProfile::AEAD_AES_256_GCM => Some(Profile::AeadAes256Gcm),
+        SrtpProfile::AEAD_AES_128_GCM => Some(Profile::AeadAes128Gcm),
+        SrtpProfile::AES128_CM_SHA1_80 => Some(Profile::AesCm128HmacSha1_80),
+        _ => None,
+    }
+}
+
+/// One for all transports: it names algorithms and no peer.
+fn config() -> Arc<Config> {
+    static CONFIG: OnceLock<Arc<Config>> = OnceLock::new();
+    let make = || {
+        // The ICE check with its integrity has shown that the client hears at its address: no cookie round trip.
+        let config = Config::builder().use_server_cookie(false).handshake_timeout(HANDSHAKE_TIMEOUT).build();
+        Arc::new(config.expect("a constant configuration is valid"))
+    };
+    CONFIG.get_or_init(make).clone()
+}
+
+/// A self-signed certificate out of the system's entropy, for the shell to make once per process.
+pub fn generate_certificate() -> Option<Certificate> {
+    let made = certificate::generate_self_signed_certificate().ok()?;
+    Some(Certificate { der: made.certificate, private_key: made.private_key })
+}
+
+/// SHA-256 of a certificate, as `a=fingerprint` carries it.
+pub(super) fn fingerprint(own: &Certificate) -> Vec<u8> {
+    certificate::calculate_fingerprint(&own.der)
+}

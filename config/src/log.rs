@@ -1,0 +1,30 @@
+//! `[log]` and `[store]`.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+crate::section! {
+    /// Logs, on standard error.
+    pub struct Log {
+        /// error, warn, info, debug or trace; also per module, as "info,carillon::gateway=debug". Single media packets
+        /// are told at trace only.
+        pub level: String = "info".to_owned();
+        /// "text" for people, "json" for collectors: one object per line.
+        pub format: Format = Format::Text;
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    Text,
+    Json,
+}
+
+crate::section! {
+    /// What must last.
+    pub struct Store {
+        /// Folder of the database; made when missing. Relative to the working folder.
+        pub path: PathBuf = PathBuf::from("data");
+    }
+}

@@ -43,7 +43,10 @@ impl Handshake {
         let own = DtlsCertificate { certificate: own.der.clone(), private_key: own.private_key.clone() };
         let mut dtls = Dtls::new_12(config(), own, now);
         dtls.set_active(false);
-        Self { dtls, fingerprint, identified: false, timeout: None, records: Vec::new() }
+        let mut handshake = Self { dtls, fingerprint, identified: false, timeout: None, records: Vec::new() };
+        // dimpl draws its random here, and without a cookie round trip the first ClientHello already needs it.
+        handshake.handle_timeout(now);
+        handshake
     }
 
     pub(super) fn handle(&mut self, datagram: &[u8], now: Instant) -> Vec<HandshakeEvent> {

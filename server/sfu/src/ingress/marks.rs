@@ -1,6 +1,8 @@
 //! What forwarding must know of a payload: where decoding can start, and the picture numbers that are rewritten.
 
 use crate::transport::Codec;
+use carillon_proto::codec::vp8::Vp8Descriptor;
+use carillon_proto::codec::{av1, h264, vp9};
 
 /// Read once per packet, used for every subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,40 +21,55 @@ pub(crate) struct Vp8Numbers {
     pub(crate) tl0: Option<(u8, u8)>,
 }
 
+/// Behind the descriptor's two bytes of flags.
+const PICTURE_ID_AT: u8 = 2;
+
 impl Marks {
     /// A payload that is no payload of its codec has no marks: it is forwarded, decoders drop it.
     pub(crate) fn read(codec: Codec, payload: &[u8]) -> Self {
-        match codec {
-            Codec::Opus => Self::default(),
-            Codec::Vp8 => vp8(payload).unwrap_or_default(),
-            Codec::Vp9 | Codec::H264(_) | Codec::Av1 => Self { keyframe: true, vp8: None },
-        }
+        let keyframe = match codec {
+            Codec::Opus => false,
+            Codec::Vp8 => return Self::read_vp8(payload),
+            Codec::Vp9 => vp9::starts_keyframe(payload),
+            Codec::H264(_) => h264::starts_keyframe(payload),
+            Codec::Av1 => av1::starts_keyframe(payload),
+        };
+        Self { keyframe, vp8: None }
+    }
+
+    fn read_vp8(payload: &[u8]) -> Self {
+        let Ok(descriptor) = Vp8Descriptor::parse(payload) else { return Self::default() };
+        let picture_id = descriptor.picture_id.map(|id| (PICTURE_ID_AT, id.is_wide, id.value));
+        let tl0_at = PICTURE_ID_AT + picture_id.map_or(0, |(_, wide, _)| 1 + u8::from(wide));
+        let tl0 = descriptor.tl0_pic_idx.map(|tl0| (tl0_at, tl0));
+        Self { keyframe: descriptor.starts_keyframe(payload), vp8: Some(Vp8Numbers { picture_id, tl0 }) }
     }
 }
 
-fn vp8(payload: &[u8]) -> Option<Marks> {
-    let first = *payload.first()?;
-    let mut numbers = Vp8Numbers::default();
-    let mut at = 1;
-    if first & 0x80 != 0 {
-        let flags = *payload.get(1)?;
-        at = 2;
-        if flags & 0x80 != 0 {
-            let high = *payload.get(at)?;
-            let wide = high & 0x80 != 0;
-            let value = if wide { u16::from_be_bytes([high & 0x7f, *payload.get(at + 1)?]) } else { u16::from(high) };
-            numbers.picture_id = Some((at as u8, wide, value));
-            at += if wide { 2 } else { 1 };
-        }
-        if flags & 0x40 != 0 {
-            numbers.tl0 = Some((at as u8, *payload.get(at)?));
-            at += 1;
-        }
-        if flags & 0x30 != 0 {
-            at += 1;
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::H264Profile;
+
+    #[test]
+    fn vp8_numbers_are_found_where_they_lie() {
+        let wide = Marks::read(Codec::Vp8, &[0x90, 0xe0, 0x81, 0x02, 9, 0, 0x10]);
+        let numbers = Vp8Numbers { picture_id: Some((2, true, 0x102)), tl0: Some((4, 9)) };
+        assert_eq!(wide, Marks { keyframe: true, vp8: Some(numbers) });
+        let narrow = Marks::read(Codec::Vp8, &[0x80, 0xe0, 0x05, 9, 0, 0x10]);
+        let numbers = Vp8Numbers { picture_id: Some((2, false, 5)), tl0: Some((3, 9)) };
+        assert_eq!(narrow, Marks { keyframe: false, vp8: Some(numbers) });
+        let bare = Marks::read(Codec::Vp8, &[0x10, 0x01]);
+        assert_eq!(bare, Marks { keyframe: false, vp8: Some(Vp8Numbers::default()) });
+        assert_eq!(Marks::read(Codec::Vp8, &[0x90]), Marks::default());
     }
-    let starts = first & 0x17 == 0x10;
-    let keyframe = starts && payload.get(at)? & 1 == 0;
-    Some(Marks { keyframe, vp8: Some(numbers) })
+
+    #[test]
+    fn parameter_sets_open_an_h264_keyframe() {
+        let h264 = Codec::H264(H264Profile::ConstrainedBaseline);
+        for (payload, want) in [(&[0x67, 1, 2][..], true), (&[0x61, 1, 2], false), (&[], false)] {
+            assert_eq!(Marks::read(h264, payload).keyframe, want, "{payload:?}");
+        }
+        assert!(!Marks::read(Codec::Opus, &[0x78, 0]).keyframe);
+    }
 }

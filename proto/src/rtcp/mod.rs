@@ -139,11 +139,11 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// RFC 3550 section 6.4.1: the last byte counts the padding with itself, a multiple of four.
+/// RFC 3550 section 6.4.1: the last byte counts the padding with itself. It says a multiple of four, yet transport-cc
+/// feedback is padded from where its deltas end, by Chromium and str0m alike.
 fn without_padding(body: &[u8]) -> Result<&[u8], Malformed> {
     let count = usize::from(body.last().copied().ok_or(Malformed::Padding)?);
-    let whole = count != 0 && count.is_multiple_of(4);
-    body.len().checked_sub(count).filter(|_| whole).and_then(|n| body.get(..n)).ok_or(Malformed::Padding)
+    body.len().checked_sub(count).filter(|_| count != 0).and_then(|n| body.get(..n)).ok_or(Malformed::Padding)
 }
 
 /// Sender and media source, which open every feedback packet (RFC 4585 section 6.1).
@@ -217,11 +217,17 @@ mod tests {
     fn padding_is_taken_off() {
         let mut padded = vec![0xa1, PT_PAYLOAD_FEEDBACK, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 4];
         assert!(matches!(packets(&padded).next(), Some(Ok(Rtcp::Pli(_)))));
-        for bad in [0, 3, 16] {
+        for bad in [0, 13, 16] {
             padded[15] = bad;
             assert_eq!(packets(&padded).next(), Some(Err(Malformed::Padding)), "{bad}");
         }
         assert_eq!(packets(&[0xa0, PT_BYE, 0, 0]).next(), Some(Err(Malformed::Padding)));
+    }
+
+    #[test]
+    fn transport_feedback_may_be_padded_by_any_count() {
+        let from_str0m = [0xaf, 0xcd, 0, 5, 12, 34, 97, 97, 123, 176, 178, 181, 0, 0, 0, 1, 0, 0, 0, 0, 0x20, 1, 0, 1];
+        assert!(matches!(packets(&from_str0m).next(), Some(Ok(Rtcp::Twcc(_)))));
     }
 
     #[test]

@@ -1,0 +1,247 @@
+//! Two and more clients through one worker, in virtual time: what is sent arrives, once, whatever the path does to it.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "tests pick the events they ask about")]
+
+mod support;
+
+use carillon_config::media::Media;
+use carillon_proto::gateway::TrackName::{Camera, Microphone};
+use carillon_sfu::{Command, DropReason, Event, ParticipantId, Privileges};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use support::{ROOM, Want, World, is_media};
+
+const A: ParticipantId = ParticipantId(1);
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// A publishes microphone and camera, B receives both. Yields A's two mids and B's two.
+fn pair(world: &mut World) -> [str0m::media::Mid; 4] {
+    let (a, b) = (world.add_peer(), world.add_peer());
+    let up = world.offer(a, &[Want::Send(Microphone), Want::Send(Camera)]);
+    let down = world.offer(b, &[Want::Receive(A, Microphone), Want::Receive(A, Camera)]);
+    world.run(ms(500));
+    assert!(world.peers[a].connected && world.peers[b].connected);
+    [up[0], up[1], down[0], down[1]]
+}
+
+/// `seconds` of sound at 50 and picture at 25 a second, a keyframe first and whenever one is asked for.
+fn talk(world: &mut World, seconds: u64, audio: str0m::media::Mid, video: str0m::media::Mid) -> u64 {
+    let mut asked = world.peers[0].keyframe_requests.len();
+    let mut keyframes = 0;
+    for tick in 0..seconds * 50 {
+        world.send_audio(0, audio);
+        if tick % 2 == 0 {
+            let keyframe = world.frames(0, video) == 0 || world.peers[0].keyframe_requests.len() > asked;
+            asked = world.peers[0].keyframe_requests.len();
+            keyframes += u64::from(keyframe);
+            world.send_frame(0, video, keyframe, if keyframe { 5 } else { 2 });
+        }
+        world.run(ms(20));
+    }
+    keyframes
+}
+
+#[test]
+fn what_one_sends_the_other_gets_once_and_in_order() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, b_audio, b_video] = pair(&mut world);
+    talk(&mut world, 4, a_audio, a_video);
+    world.run(ms(100));
+    let audio = world.numbers(1, b_audio);
+    assert_eq!(audio, (0..200).collect::<Vec<_>>());
+    let video = world.numbers(1, b_video);
+    assert_eq!(video, (0..203).collect::<Vec<_>>());
+    let started = world.events.iter().filter(|e| matches!(e, Event::TrackStarted { participant: A, .. })).count();
+    assert_eq!(started, 2);
+    let stats = world.worker.stats();
+    assert_eq!((stats.transports, stats.publications, stats.subscriptions), (2, 2, 2));
+    assert_eq!((stats.audio_packets_out, stats.video_packets_out), (200, 203));
+}
+
+#[test]
+fn lost_packets_are_repaired_on_both_legs() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, _, b_video] = pair(&mut world);
+    let mut dice = 1u64;
+    world.lose = Box::new(move |_, _, bytes| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        is_media(bytes) && (dice >> 33) % 100 < 10
+    });
+    talk(&mut world, 10, a_audio, a_video);
+    world.lose = Box::new(|_, _, _| false);
+    world.run(ms(1_000));
+    let (video, _) = world.sorted(1, b_video);
+    let first = video[0];
+    let last = video[video.len() - 1];
+    assert!(first < 60, "the first keyframe may be lost: {first}");
+    let missing: Vec<u64> = (first..=last).filter(|n| !video.contains(n)).collect();
+    assert!(missing.len() <= 2, "{missing:?}");
+    let stats = world.worker.stats();
+    assert!(stats.nacks_out > 30 && stats.rtx_in > 30 && stats.recovered_in > 30, "{stats:?}");
+    assert!(stats.nacks_in > 30 && stats.rtx_out > 30, "{stats:?}");
+}
+
+#[test]
+fn a_late_joiner_gets_a_keyframe_that_was_asked_for_once() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, ..] = pair(&mut world);
+    talk(&mut world, 3, a_audio, a_video);
+    let before = world.peers[0].keyframe_requests.len();
+    let late: Vec<_> = (0..3).map(|_| world.add_peer()).collect();
+    let mids: Vec<_> = late.iter().map(|n| world.offer(*n, &[Want::Receive(A, Camera)])[0]).collect();
+    talk(&mut world, 3, a_audio, a_video);
+    assert_eq!(world.peers[0].keyframe_requests.len(), before + 1, "three wishes merge");
+    for (n, mid) in late.iter().zip(mids) {
+        let video = world.numbers(*n, mid);
+        assert!(!video.is_empty());
+        assert_eq!(video, (video[0]..video[0] + video.len() as u64).collect::<Vec<_>>());
+        let first = &world.peers[*n].received[0];
+        assert_eq!(first.payload[6] & 1, 0, "starts with a keyframe");
+    }
+}
+
+#[test]
+fn a_publisher_who_reloads_goes_on_feeding_the_same_subscriptions() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, b_audio, b_video] = pair(&mut world);
+    talk(&mut world, 2, a_audio, a_video);
+    let before = world.peers[1].received.len();
+    world.reload_peer(0);
+    let mids = world.offer(0, &[Want::Send(Microphone), Want::Send(Camera)]);
+    world.run(ms(500));
+    talk(&mut world, 2, mids[0], mids[1]);
+    for mid in [b_audio, b_video] {
+        let packets = world.peers[1].received.iter().filter(|p| p.header.ext_vals.mid == Some(mid));
+        let seqs: Vec<u64> = packets.clone().map(|p| *p.seq_no).collect();
+        assert!(seqs.windows(2).all(|w| w[1] == w[0] + 1), "numbers go on");
+        let times: Vec<_> = packets.map(|p| p.header.timestamp).collect();
+        assert!(times.windows(2).all(|w| w[1].wrapping_sub(w[0]) < 90_000 * 3), "times go on");
+    }
+    assert!(world.peers[1].received.len() > before + 150);
+    assert!(!world.events.iter().any(|e| matches!(e, Event::TrackEnded { .. })));
+    let pictures: BTreeSet<u16> = world.peers[1]
+        .received
+        .iter()
+        .filter(|p| p.header.ext_vals.mid == Some(b_video))
+        .map(|p| u16::from_be_bytes([p.payload[2], p.payload[3]]) & 0x7fff)
+        .collect();
+    assert_eq!(pictures.len(), 100, "each frame has a picture number of its own");
+    assert_eq!(pictures, (0..100).collect());
+}
+
+#[test]
+fn automatic_sections_take_what_comes_and_let_go_of_what_ends() {
+    let mut world = World::new(Media::default());
+    let player = world.add_peer();
+    let [audio, video] = world.offer_automatic(player, None);
+    world.run(ms(500));
+    let a = world.add_peer();
+    let up = world.offer(a, &[Want::Send(Microphone), Want::Send(Camera)]);
+    world.run(ms(500));
+    for _ in 0..20 {
+        world.send_audio(a, up[0]);
+        world.send_frame(a, up[1], true, 1);
+        world.run(ms(20));
+    }
+    assert_eq!((world.numbers(player, audio).len(), world.numbers(player, video).len()), (20, 20));
+    let participant = world.peers[a].participant;
+    world.command(Command::Leave { participant });
+    let ended = world.events.iter().filter(|e| matches!(e, Event::TrackEnded { .. })).count();
+    assert_eq!(ended, 2);
+    let b = world.add_peer();
+    let up = world.offer(b, &[Want::Send(Microphone)]);
+    world.run(ms(500));
+    for _ in 0..10 {
+        world.send_audio(b, up[0]);
+        world.run(ms(20));
+    }
+    assert_eq!(world.numbers(player, audio).len(), 30);
+}
+
+#[test]
+fn privileges_hold_from_the_next_packet_on() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, b_audio, b_video] = pair(&mut world);
+    talk(&mut world, 1, a_audio, a_video);
+    let privileges = Privileges { send_audio: false, ..Privileges::ALL };
+    world.command(Command::Join { room: ROOM, participant: A, privileges });
+    let privileges = Privileges { receive_video: false, ..Privileges::ALL };
+    world.command(Command::Join { room: ROOM, participant: ParticipantId(2), privileges });
+    let before = (world.numbers(1, b_audio).len(), world.numbers(1, b_video).len());
+    world.run(ms(50));
+    talk(&mut world, 1, a_audio, a_video);
+    let after = (world.numbers(1, b_audio).len(), world.numbers(1, b_video).len());
+    assert!(after.0 <= before.0 + 2 && after.1 <= before.1 + 4, "{before:?} {after:?}");
+    assert!(world.worker.stats().drop_count(DropReason::NotAllowed) >= 48);
+}
+
+#[test]
+fn loudness_and_quality_are_told_in_their_rhythm() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, ..] = pair(&mut world);
+    talk(&mut world, 5, a_audio, a_video);
+    world.run(ms(3_000));
+    let volumes: Vec<_> = world
+        .events
+        .iter()
+        .filter_map(|e| match e {
+            Event::Volumes { volumes, speaker, .. } => Some((volumes.clone(), *speaker)),
+            _ => None,
+        })
+        .collect();
+    assert!((18..=25).contains(&volumes.len()), "{}", volumes.len());
+    assert_eq!(volumes[3], (vec![(A, 80)], Some(A)));
+    assert_eq!(volumes.last(), Some(&(vec![], None)));
+    let quality: Vec<_> = world
+        .events
+        .iter()
+        .filter_map(|e| match e {
+            Event::Quality { users, .. } => Some(users.clone()),
+            _ => None,
+        })
+        .collect();
+    assert!((3..=5).contains(&quality.len()));
+    assert_eq!(quality[1][0].1.uplink, 1);
+    assert_eq!(quality[1][1].1.downlink, 1);
+}
+
+#[test]
+fn hostile_datagrams_are_counted_and_disturb_nobody() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, b_audio, _] = pair(&mut world);
+    let mut dice = 99u64;
+    let mut roll = move || {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) as usize
+    };
+    let firsts = [0u8, 1, 20, 22, 23, 63, 64, 128, 129, 144, 160, 191, 192, 255];
+    for round in 0..3_000 {
+        let mut bytes: Vec<u8> = (0..roll() % 1_500).map(|_| roll() as u8).collect();
+        if let Some(first) = bytes.first_mut() {
+            *first = firsts[roll() % firsts.len()];
+        }
+        let path = world.path_of(round % 2);
+        world.worker.handle_datagram(world.now, path, &mut bytes);
+    }
+    talk(&mut world, 2, a_audio, a_video);
+    world.run(ms(100));
+    assert_eq!(world.numbers(1, b_audio).len(), 100);
+    let stats = world.worker.stats();
+    let drops: u64 = DropReason::ALL.iter().map(|r| stats.drop_count(*r)).sum();
+    assert!(drops >= 2_000, "{drops}");
+}
+
+#[test]
+fn all_is_forgotten_when_everybody_left() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, ..] = pair(&mut world);
+    talk(&mut world, 1, a_audio, a_video);
+    world.command(Command::CloseRoom { room: ROOM });
+    let stats = world.worker.stats();
+    assert_eq!((stats.rooms, stats.participants, stats.transports), (0, 0, 0));
+    assert_eq!((stats.publications, stats.subscriptions), (0, 0));
+    assert_eq!(world.worker.poll_timeout(), None);
+}

@@ -1,6 +1,6 @@
 //! A switchboard with users around it, in virtual time.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 use carillon_call::{
     Command, Config, Directory, Happening, MediaEvent, Output, SeatId, SessionId, SessionState, Switchboard,
@@ -90,7 +90,7 @@ pub struct World {
     /// The last value of each group's attribute.
     pub attributes: BTreeMap<GroupId, Option<String>>,
     pub closed: Vec<SeatId>,
-    outputs: Vec<Output>,
+    seats: BTreeMap<(UserId, RoomId), SeatId>,
     requests: u64,
     messages: u64,
 }
@@ -116,7 +116,7 @@ impl World {
             happened: Vec::new(),
             attributes: BTreeMap::new(),
             closed: Vec::new(),
-            outputs: Vec::new(),
+            seats: BTreeMap::new(),
             requests: 0,
             messages: 0,
         }
@@ -273,11 +273,14 @@ impl World {
             Output::GroupAttribute { group, value, .. } => {
                 self.attributes.insert(group.clone(), value.clone());
             }
-            Output::SeatClosed { seat } => self.closed.push(*seat),
-            Output::Reply { .. }
-            | Output::Entered { .. }
-            | Output::EnteredWithoutSession { .. }
-            | Output::RefusedWithoutSession { .. } => {}
+            Output::SeatClosed { seat } => {
+                self.closed.push(*seat);
+                self.seats.retain(|_, taken| taken != seat);
+            }
+            Output::Entered { user, room, seat, .. } => {
+                self.seats.insert((user.clone(), room.room.clone()), *seat);
+            }
+            Output::Reply { .. } | Output::EnteredWithoutSession { .. } | Output::RefusedWithoutSession { .. } => {}
         }
     }
 
@@ -286,6 +289,11 @@ impl World {
     /// What the user was told since the last look.
     pub fn told(&mut self, name: &str) -> Vec<String> {
         self.told.remove(&user(name)).unwrap_or_default()
+    }
+
+    /// The user's seat, by what was entered and closed.
+    pub fn seat(&self, name: &str, room: RoomId) -> Option<SeatId> {
+        self.seats.get(&(user(name), room)).copied()
     }
 
     pub fn state(&self, name: &str) -> Option<CallState> {

@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod control;
 pub mod gateway;
+pub mod store;
 pub mod udp;

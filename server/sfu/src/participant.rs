@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// RTP streams one connection may send: each section's layers with their repair streams.
 const STREAMS_MAX: usize = 64;
+/// Streams remembered after their section stopped. A client that stops and starts sections more often gets SSRCs drawn
+/// anew, which meet a forgotten one as seldom as any other.
+const USED_MAX: usize = 1_000;
 /// The canonical name of a participant that this server sends no media to.
 pub(crate) const CNAME: &str = "carillon";
 
@@ -42,7 +45,7 @@ pub(crate) struct Connection {
     /// Subscriptions by the SSRC that they send: keys into the room's.
     pub(crate) outgoing: BTreeMap<u32, u32>,
     /// Streams that were sent before, by SSRC: their sections may come to life again.
-    pub(crate) used: BTreeMap<u32, Used>,
+    used: BTreeMap<u32, Used>,
     /// The room fills its receiving sections (WHEP): from one publisher or from all.
     pub(crate) automatic: Option<Option<ParticipantId>>,
     pub(crate) uplink: UplinkEstimate,
@@ -128,6 +131,19 @@ impl Connection {
         self.inbound = inbound;
         self.extensions = extensions;
         self.streams.clear();
+    }
+
+    /// Notes where a stream ended that was sent here.
+    pub(crate) fn remember(&mut self, ssrc: u32, used: Used) {
+        self.used.insert(ssrc, used);
+        if self.used.len() > USED_MAX {
+            self.used.pop_first();
+        }
+    }
+
+    /// Where a stream that was sent here before goes on.
+    pub(crate) fn used(&self, ssrc: u32) -> Option<Used> {
+        self.used.get(&ssrc).copied()
     }
 
     /// The way out, once there is one.

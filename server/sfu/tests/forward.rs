@@ -245,3 +245,98 @@ fn all_is_forgotten_when_everybody_left() {
     assert_eq!((stats.publications, stats.subscriptions), (0, 0));
     assert_eq!(world.worker.poll_timeout(), None);
 }
+
+/// Seconds since 1970 at which a packet's media was captured, as its receiver computes it from the last sender report.
+fn captured(packet: &str0m::rtp::RtpPacket, clock_hz: f64) -> Option<f64> {
+    let report = packet.last_sender_info?;
+    let ntp = report.ntp_time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs_f64();
+    let ticks = packet.header.timestamp.wrapping_sub(report.rtp_time.numer() as u32).cast_signed();
+    Some(ntp + f64::from(ticks) / clock_hz)
+}
+
+#[test]
+fn sound_and_picture_of_one_moment_are_played_at_one_moment() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, b_audio, b_video] = pair(&mut world);
+    talk(&mut world, 12, a_audio, a_video);
+    let of = |mid, clock_hz: f64| {
+        let packets = world.peers[1].received.iter().filter(move |p| p.header.ext_vals.mid == Some(mid));
+        packets.rev().take(5).map(move |p| captured(p, clock_hz).expect("reported")).fold(0.0, f64::max)
+    };
+    let (sound, picture) = (of(b_audio, 48_000.0), of(b_video, 90_000.0));
+    // The last tick but one had both: a frame each 40 ms, sound each 20 ms.
+    let apart = sound - picture;
+    assert!((0.018..0.022).contains(&apart), "{apart}");
+}
+
+#[test]
+fn a_section_that_rests_goes_on_where_it_was() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, _, b_video] = pair(&mut world);
+    talk(&mut world, 1, a_audio, a_video);
+    for _ in 0..2 {
+        world.redirect(1, b_video, str0m::media::Direction::Inactive);
+        let before = world.numbers(1, b_video).len();
+        talk(&mut world, 1, a_audio, a_video);
+        assert!(world.numbers(1, b_video).len() <= before + 2, "resting");
+        world.redirect(1, b_video, str0m::media::Direction::RecvOnly);
+        talk(&mut world, 1, a_audio, a_video);
+        assert!(world.numbers(1, b_video).len() >= before + 40, "going on");
+    }
+    let packets = world.peers[1].received.iter().filter(|p| p.header.ext_vals.mid == Some(b_video));
+    let seqs: Vec<_> = packets.map(|p| (p.header.ssrc, *p.seq_no)).collect();
+    assert!(seqs.windows(2).all(|w| w[1].0 != w[0].0 || w[1].1 == w[0].1 + 1), "{seqs:?}");
+}
+
+#[test]
+fn who_is_lost_gets_nothing_and_goes_on_when_heard_again() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, b_audio, b_video] = pair(&mut world);
+    talk(&mut world, 1, a_audio, a_video);
+    world.lose = Box::new(|_, n, _| n == 1);
+    talk(&mut world, 8, a_audio, a_video);
+    let b = ParticipantId(2);
+    assert!(world.events.contains(&Event::TransportLost { participant: b }), "{:?}", world.events);
+    let out = world.worker.stats().audio_packets_out;
+    talk(&mut world, 1, a_audio, a_video);
+    assert_eq!(world.worker.stats().audio_packets_out, out, "nothing without consent");
+    world.lose = Box::new(|_, _, _| false);
+    talk(&mut world, 6, a_audio, a_video);
+    assert!(world.events.iter().filter(|e| **e == Event::TransportConnected { participant: b }).count() == 2);
+    let newest = world.numbers(1, b_audio).last().copied();
+    assert!(newest.is_some_and(|n| n >= 795), "{newest:?}");
+    let video = world.numbers(1, b_video);
+    assert!(video.last().is_some_and(|n| *n > 760), "{:?}", video.last());
+}
+
+#[test]
+fn an_uplink_is_told_what_it_may_take() {
+    let mut world = World::new(Media::default());
+    let [_, a_video, ..] = pair(&mut world);
+    for n in 0..500 {
+        world.send_frame(0, a_video, n % 50 == 0, 10);
+        world.run(ms(20));
+    }
+    let told = &world.peers[0].remb_bps;
+    assert!(told.first().is_some_and(|bps| *bps >= 1_900_000), "{told:?}");
+    assert!(told.last().is_some_and(|bps| *bps >= 5_000_000), "{told:?}");
+}
+
+#[test]
+fn jitter_and_loss_together_leave_every_frame_once() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, _, b_video] = pair(&mut world);
+    world.jitter = ms(50);
+    let mut dice = 5u64;
+    world.lose = Box::new(move |_, _, bytes| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        is_media(bytes) && (dice >> 33) % 100 < 5
+    });
+    talk(&mut world, 20, a_audio, a_video);
+    world.lose = Box::new(|_, _, _| false);
+    world.run(ms(1_500));
+    let (video, all) = world.sorted(1, b_video);
+    assert_eq!(video.len(), all, "each once");
+    let missing = (video[0]..=video[video.len() - 1]).filter(|n| !video.contains(n)).count();
+    assert!(missing <= 3, "{missing} of {}", video.len());
+}

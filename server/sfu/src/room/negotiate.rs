@@ -134,7 +134,7 @@ impl Room {
         if let Some(used) = self.subscriptions.get(key).map(Subscription::used)
             && let Some(connection) = self.connection_mut(member)
         {
-            connection.used.insert(ssrc, used);
+            connection.remember(ssrc, used);
         }
         self.unsubscribe(key);
     }
@@ -192,7 +192,7 @@ impl Room {
                 }
                 None => {
                     let random = context.random.next_u64();
-                    let used = self.connection_mut(member).and_then(|c| c.used.get(&stream.ssrc).copied());
+                    let used = self.connection_mut(member).and_then(|c| c.used(stream.ssrc));
                     self.subscriptions.insert(Subscription::new(member, section, stream, playout, random, used))
                 }
             };

@@ -36,6 +36,8 @@ pub struct Peer {
     pub received: Vec<RtpPacket>,
     pub keyframe_requests: Vec<Instant>,
     pub remb_bps: Vec<u64>,
+    /// What each section of the last offer is for.
+    wants: Vec<(Mid, Want)>,
     due: Instant,
     sent: BTreeMap<Mid, Sent>,
 }
@@ -53,6 +55,9 @@ pub struct World {
     pub events: Vec<Event>,
     pub answers: BTreeMap<u64, Result<String, carillon_sfu::OfferError>>,
     pub delay: Duration,
+    /// Each datagram takes up to this much longer, so that their order changes.
+    pub jitter: Duration,
+    dice: u64,
     /// Payload of a video packet.
     pub packet_bytes: usize,
     /// Whether a datagram is lost: true for upwards (to the server), the peer, its bytes.
@@ -87,6 +92,8 @@ impl World {
             events: Vec::new(),
             answers: BTreeMap::new(),
             delay: Duration::from_millis(10),
+            jitter: Duration::ZERO,
+            dice: 3,
             packet_bytes: 1_000,
             lose: Box::new(|_, _, _| false),
             ledger: HashMap::new(),
@@ -126,17 +133,30 @@ impl World {
             mids.push(api.add_media(kind(track), direction, None, None, None));
         }
         let (offer, pending) = api.apply().expect("something changed");
-        let named = mids.iter().map(|mid| mid.to_string()).zip(wants);
+        self.peers[n].wants.extend(mids.iter().copied().zip(wants.iter().copied()));
+        self.exchange_named(n, offer.to_sdp_string(), pending);
+        mids
+    }
+
+    /// Offers another direction for a section.
+    pub fn redirect(&mut self, n: usize, mid: Mid, direction: Direction) {
+        let mut api = self.peers[n].rtc.sdp_api();
+        api.set_direction(mid, direction);
+        let (offer, pending) = api.apply().expect("something changed");
+        self.exchange_named(n, offer.to_sdp_string(), pending);
+    }
+
+    fn exchange_named(&mut self, n: usize, sdp: String, pending: SdpPendingOffer) {
         let mut publish = Vec::new();
         let mut subscribe = Vec::new();
-        for (mid, want) in named {
+        for (mid, want) in &self.peers[n].wants {
+            let mid = mid.to_string();
             match *want {
                 Want::Send(track) => publish.push((mid, track)),
                 Want::Receive(publisher, track) => subscribe.push(Wanted { mid, publisher, track }),
             }
         }
-        self.exchange(n, offer.to_sdp_string(), pending, Publish::Named(publish), Subscribe::Named(subscribe));
-        mids
+        self.exchange(n, sdp, pending, Publish::Named(publish), Subscribe::Named(subscribe));
     }
 
     /// As a WHEP player: receive one section of each kind.
@@ -202,7 +222,7 @@ impl World {
         self.write(n, mid, Codec::Opus, number * 960, true, marked(number, 40, &[]));
     }
 
-    /// One VP8 frame of `packets` packets.
+    /// One VP8 frame of `packets` packets, 25 of which make a second.
     pub fn send_frame(&mut self, n: usize, mid: Mid, keyframe: bool, packets: usize) {
         let sent = self.peers[n].sent.entry(mid).or_default();
         let frame = sent.frames;
@@ -212,7 +232,7 @@ impl World {
             let start = if i == 0 { 0x90 } else { 0x80 };
             let [high, low] = ((frame as u16 & 0x7fff) | 0x8000).to_be_bytes();
             let header = [start, 0xe0, high, low, frame as u8, 0, u8::from(!keyframe)];
-            self.write(n, mid, Codec::Vp8, frame * 3_000, i + 1 == packets, marked(number, self.packet_bytes, &header));
+            self.write(n, mid, Codec::Vp8, frame * 3_600, i + 1 == packets, marked(number, self.packet_bytes, &header));
         }
     }
 
@@ -270,6 +290,7 @@ impl World {
             received: Vec::new(),
             keyframe_requests: Vec::new(),
             remb_bps: Vec::new(),
+            wants: Vec::new(),
             due: self.now.instant,
             sent: BTreeMap::new(),
         }
@@ -355,7 +376,10 @@ impl World {
             return;
         }
         self.serial += 1;
-        self.wire.insert((self.now.instant + self.delay, self.serial), (up, n, bytes));
+        self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let share = (self.dice >> 33) as f64 / f64::from(1u32 << 31);
+        let at = self.now.instant + self.delay + self.jitter.mul_f64(share);
+        self.wire.insert((at, self.serial), (up, n, bytes));
     }
 
     /// RFC 7714 section 10: one number under one key is sealed once, or again with the same bytes.
@@ -376,6 +400,9 @@ impl Peer {
             str0m::Event::Connected => self.connected = true,
             str0m::Event::RtpPacket(packet) => self.received.push(packet),
             str0m::Event::KeyframeRequest(_) => self.keyframe_requests.push(now),
+            str0m::Event::EgressBitrateEstimate(str0m::bwe::BweKind::Remb { estimate, .. }) => {
+                self.remb_bps.push(estimate.as_u64());
+            }
             _ => {}
         }
     }

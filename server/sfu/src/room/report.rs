@@ -26,6 +26,7 @@ impl Room {
         let keys: Vec<u32> = connection.inbound.iter().map(|section| section.publication).collect();
         for key in keys {
             let Some(publication) = self.publications.get_mut(key) else { continue };
+            publication.plan_for(connection.round_trip);
             let mut ask: Vec<SeqExt> = Vec::new();
             let (copies, lost) = publication.poll_nack(context.now, &mut ask);
             context.stats.lost_in += lost;

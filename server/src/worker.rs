@@ -267,7 +267,7 @@ impl Thread {
             self.events.push_back(output);
         }
         while let Some(output) = self.events.pop_front() {
-            if let Err(output) = self.control.media(self.index, output) {
+            if let Err(output) = self.control.media(output) {
                 self.events.push_front(output);
                 break;
             }

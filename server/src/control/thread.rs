@@ -1,0 +1,289 @@
+//! The loop: inputs in batches, one transaction a batch, and nothing leaves before that transaction is durable.
+
+use super::whip::Whips;
+use super::{Input, SocketId, SocketOut, Stats};
+use crate::clock::Clock;
+use crate::exchange::Exchange;
+use crate::gateway::session::Sessions;
+use crate::store::SqliteStore;
+use crate::worker;
+use carillon_call::Switchboard;
+use carillon_chat::{Chat, SessionId};
+use carillon_proto::gateway::ErrorBody;
+use carillon_proto::id::{AppId, UserId};
+use carillon_proto::time::Now;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// Inputs of one transaction. More lets one fsync serve more, and lets the first wait longer.
+const BATCH: usize = 256;
+/// The longest wait for an input: old data is deleted in between.
+const IDLE: Duration = Duration::from_secs(5);
+/// How long a transaction is tried again while the disk refuses it. Nobody is told anything meanwhile; media goes on.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(60);
+/// How soon a full worker mailbox is tried again.
+const RETRY: Duration = Duration::from_millis(5);
+
+/// What the control thread is made of.
+pub struct Parts {
+    pub clock: Clock,
+    pub inputs: Receiver<Input>,
+    pub sessions: Sessions,
+    pub chat: Chat,
+    pub calls: Switchboard,
+    pub store: SqliteStore,
+    pub workers: Vec<worker::Handle>,
+    /// Makes the names of WHIP resources, which are secrets.
+    pub random: Box<dyn FnMut() -> u128 + Send>,
+}
+
+/// Starts the thread; it ends after `Input::Stop`.
+pub fn start(parts: Parts) -> io::Result<std::thread::JoinHandle<()>> {
+    let control = Control {
+        exchange: Exchange::new(parts.workers.len()),
+        backlog: parts.workers.iter().map(|_| VecDeque::new()).collect(),
+        clock: parts.clock,
+        inputs: parts.inputs,
+        sessions: parts.sessions,
+        chat: parts.chat,
+        calls: parts.calls,
+        store: parts.store,
+        workers: parts.workers,
+        sockets: BTreeMap::new(),
+        who: BTreeMap::new(),
+        whips: Whips::new(parts.random),
+        release: Vec::new(),
+        full: Vec::new(),
+        stats: Stats::default(),
+    };
+    std::thread::Builder::new().name("control".into()).spawn(move || control.run())
+}
+
+/// What waits for the transaction.
+pub(super) enum Release {
+    Socket(SocketId, SocketOut),
+    Worker(usize, carillon_sfu::Command),
+    Whip(oneshot::Sender<Result<super::WhipAnswer, ErrorBody>>, Result<super::WhipAnswer, ErrorBody>),
+}
+
+pub(super) struct Control {
+    pub(super) clock: Clock,
+    inputs: Receiver<Input>,
+    pub(super) sessions: Sessions,
+    pub(super) chat: Chat,
+    pub(super) calls: Switchboard,
+    pub(super) exchange: Exchange,
+    pub(super) store: SqliteStore,
+    workers: Vec<worker::Handle>,
+    sockets: BTreeMap<SocketId, mpsc::Sender<SocketOut>>,
+    /// Whose session it is, from sign-in to its end.
+    pub(super) who: BTreeMap<SessionId, (AppId, UserId)>,
+    pub(super) whips: Whips,
+    pub(super) release: Vec<Release>,
+    /// Sockets that did not take what was sent: they are closed in the next pass.
+    full: Vec<SocketId>,
+    /// Commands that found a worker's mailbox full, in order.
+    backlog: Vec<VecDeque<carillon_sfu::Command>>,
+    stats: Stats,
+}
+
+impl Control {
+    fn run(mut self) {
+        let now = self.clock.now();
+        match self.store.saved() {
+            Ok(saved) => self.calls.restore(now, saved),
+            Err(error) => tracing::error!(%error, "running calls could not be read back"),
+        }
+        loop {
+            let first = match self.inputs.recv_timeout(self.wait()) {
+                Ok(input) => Some(input),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            self.clock.resync();
+            let now = self.clock.now();
+            if let Err(error) = self.store.begin() {
+                tracing::error!(%error, "no transaction could be opened: stopping");
+                return;
+            }
+            let going_on = self.take_batch(now, first);
+            self.handle_timeouts(now);
+            self.pump(now);
+            if !self.commit() {
+                return;
+            }
+            self.release_all();
+            if !going_on {
+                return;
+            }
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        if !self.full.is_empty() || self.backlog.iter().any(|b| !b.is_empty()) {
+            return RETRY;
+        }
+        let due = [
+            self.sessions.poll_timeout().map(|(at, _)| at),
+            self.chat.poll_timeout().map(|(at, _)| at),
+            self.calls.poll_timeout().map(|(at, _)| at),
+            self.whips.poll_timeout(),
+        ];
+        let next = due.into_iter().flatten().min();
+        next.map_or(IDLE, |at| at.saturating_duration_since(self.clock.now().instant).min(IDLE))
+    }
+
+    /// `false`: this was the last batch.
+    fn take_batch(&mut self, now: Now, first: Option<Input>) -> bool {
+        for socket in std::mem::take(&mut self.full) {
+            self.sockets.remove(&socket);
+            self.sessions.handle_socket_closed(now, socket);
+        }
+        let mut next = first;
+        for _ in 0..BATCH {
+            let Some(input) = next.take().or_else(|| self.inputs.try_recv().ok()) else { return true };
+            if matches!(input, Input::Stop) {
+                self.sessions.stop(now);
+                return false;
+            }
+            self.handle_input(now, input);
+            // Engines see the effects of one input before the next comes, as a single client would.
+            self.pump(now);
+        }
+        true
+    }
+
+    fn handle_input(&mut self, now: Now, input: Input) {
+        match input {
+            Input::SocketOpened { socket, from, out } => {
+                self.sockets.insert(socket, out);
+                self.sessions.handle_socket_opened(now, socket, from);
+            }
+            Input::SocketFrame { socket, frame } => self.sessions.handle_socket_frame(now, socket, frame),
+            Input::SocketClosed { socket } => {
+                self.sockets.remove(&socket);
+                self.sessions.handle_socket_closed(now, socket);
+            }
+            Input::Whip(request, reply) => self.handle_whip(now, request, reply),
+            Input::WhipDelete { resource, done } => {
+                let _ = done.send(self.handle_whip_delete(now, &resource));
+            }
+            Input::Media(output) => {
+                for step in self.exchange.media(output) {
+                    self.step(now, step);
+                }
+            }
+            Input::Stats(reply) => {
+                let _ = reply.send(self.snapshot());
+            }
+            Input::Stop => {}
+        }
+    }
+
+    fn handle_timeouts(&mut self, now: Now) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now.instant);
+        if due(self.sessions.poll_timeout().map(|(at, _)| at)) {
+            self.sessions.handle_timeout(now);
+        }
+        if due(self.chat.poll_timeout().map(|(at, _)| at)) {
+            self.chat.handle_timeout(now, &mut self.store);
+        }
+        if due(self.calls.poll_timeout().map(|(at, _)| at)) {
+            let directory = super::pump::Facts { chat: &self.chat, store: &self.store, now };
+            self.calls.handle_timeout(now, &directory);
+        }
+        if due(self.whips.poll_timeout()) {
+            self.expire_whips(now);
+        }
+        self.store.delete_old(now.wall);
+    }
+
+    /// `false`: the store is lost for good; the process must not promise anything more.
+    fn commit(&mut self) -> bool {
+        let started = self.clock.now().instant;
+        loop {
+            match self.store.commit() {
+                Ok(wrote) => {
+                    if wrote {
+                        let took = self.clock.now().instant - started;
+                        self.stats.commits += 1;
+                        self.stats.commit_micros += u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+                    }
+                    return true;
+                }
+                Err(error) => {
+                    self.stats.commit_failures += 1;
+                    tracing::error!(%error, "the store did not take a transaction; trying again");
+                    if self.clock.now().instant - started > COMMIT_PATIENCE {
+                        tracing::error!("the store is lost: stopping");
+                        return false;
+                    }
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+            }
+        }
+    }
+
+    fn release_all(&mut self) {
+        for worker in 0..self.backlog.len() {
+            while let Some(command) = self.backlog[worker].pop_front() {
+                if let Err(command) = self.offer_to_worker(worker, command) {
+                    self.backlog[worker].push_front(command);
+                    break;
+                }
+            }
+        }
+        for release in std::mem::take(&mut self.release) {
+            match release {
+                Release::Socket(socket, out) => self.send_to_socket(socket, out),
+                Release::Worker(worker, command) => self.send_to_worker(worker, command),
+                Release::Whip(reply, result) => drop(reply.send(result)),
+            }
+        }
+    }
+
+    fn send_to_socket(&mut self, socket: SocketId, out: SocketOut) {
+        let closing = matches!(out, SocketOut::Close { .. });
+        let Some(sender) = self.sockets.get(&socket) else { return };
+        // Without its sender the writer drains its queue and closes, so a full queue cannot hold a socket open.
+        if sender.try_send(out).is_err() || closing {
+            self.sockets.remove(&socket);
+            if !closing {
+                self.full.push(socket);
+            }
+        }
+    }
+
+    fn send_to_worker(&mut self, worker: usize, command: carillon_sfu::Command) {
+        let waiting = self.backlog.get(worker).is_some_and(|b| !b.is_empty());
+        let refused = if waiting { Err(command) } else { self.offer_to_worker(worker, command) };
+        if let Err(command) = refused
+            && let Some(backlog) = self.backlog.get_mut(worker)
+        {
+            self.stats.worker_refusals += 1;
+            backlog.push_back(command);
+        }
+    }
+
+    fn offer_to_worker(&self, worker: usize, command: carillon_sfu::Command) -> Result<(), carillon_sfu::Command> {
+        let Some(handle) = self.workers.get(worker) else { return Ok(()) };
+        handle.send(worker::Input::Command(command)).map_err(|worker::Refused(input)| match *input {
+            worker::Input::Command(command) => command,
+            _ => unreachable!("the input that was sent comes back"),
+        })
+    }
+
+    fn snapshot(&self) -> Stats {
+        Stats {
+            sessions: self.sessions.stats(),
+            chat: self.chat.stats(),
+            calls: self.calls.stats(),
+            media_rooms: self.exchange.rooms() as u64,
+            media_seats: self.exchange.seats() as u64,
+            ..self.stats.clone()
+        }
+    }
+}

@@ -1,12 +1,12 @@
 //! Turns one engine's output into another's command: seats of the call engine into participants of a media worker, and
 //! what the worker saw back into facts about seats. It holds who sits where and no rule.
 
+use call::SeatId;
 use carillon_call as call;
 use carillon_chat::SessionId;
 use carillon_proto::gateway::{ErrorBody, Event, MediaState, Offer, Volume, code};
 use carillon_proto::id::{AppId, RoomId, UserId};
 use carillon_sfu as sfu;
-use call::SeatId;
 use serde_json::{Value, json};
 use sfu::{ParticipantId, Publish, RequestId, RoomKey, Subscribe, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +19,20 @@ const OFFERS: usize = 10_000;
 pub enum Step {
     ToWorker(usize, sfu::Command),
     ToCalls(call::Command),
-    Reply { session: SessionId, re: u64, result: Result<Value, ErrorBody> },
-    Push { session: SessionId, event: Event },
+    Reply {
+        session: SessionId,
+        re: u64,
+        result: Result<Value, ErrorBody>,
+    },
+    Push {
+        session: SessionId,
+        event: Event,
+    },
     /// The answer to a WHIP or WHEP offer.
-    Whip { request: u64, result: Result<String, ErrorBody> },
+    Whip {
+        request: u64,
+        result: Result<String, ErrorBody>,
+    },
 }
 
 /// A WHIP or WHEP client's wish.

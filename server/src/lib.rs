@@ -2,6 +2,9 @@
 
 pub mod clock;
 pub mod control;
+pub mod exchange;
 pub mod gateway;
 pub mod store;
+pub mod tcp;
 pub mod udp;
+pub mod worker;

@@ -129,7 +129,6 @@ pub fn start(
         mailbox,
         wake,
         wake_receiver: receiver,
-        batch: ReceiveBatch::new(),
         tcp: HashMap::new(),
         events: VecDeque::new(),
         counters: UdpCounters::default(),
@@ -157,7 +156,6 @@ struct Thread {
     mailbox: Receiver<Input>,
     wake: Arc<Wake>,
     wake_receiver: UnixDatagram,
-    batch: ReceiveBatch,
     /// Bounded by the listener's connection limit.
     tcp: HashMap<Path, Tcp>,
     events: VecDeque<Output>,
@@ -166,11 +164,12 @@ struct Thread {
 
 impl Thread {
     fn run(mut self) {
+        let mut batch = ReceiveBatch::new();
         loop {
             if !self.take_inputs() {
                 return;
             }
-            let busy = self.receive();
+            let busy = self.receive(&mut batch);
             self.clock.resync();
             let now = self.clock.now();
             if self.worker.poll_timeout().is_some_and(|(at, _)| at <= now.instant) {
@@ -199,6 +198,7 @@ impl Thread {
                 }
                 Input::TcpClosed { path } => {
                     self.tcp.remove(&path);
+                    self.worker.handle_path_closed(self.clock.now(), path);
                 }
                 Input::Stats(reply) => {
                     let _ = reply.send(Report { engine: self.worker.stats(), udp: self.counters });
@@ -210,8 +210,8 @@ impl Thread {
     }
 
     /// One batch from each socket, under one reading of the clock. `true`: there may be more.
-    fn receive(&mut self) -> bool {
-        let Self { sockets, batch, worker, clock, counters, .. } = self;
+    fn receive(&mut self, batch: &mut ReceiveBatch) -> bool {
+        let Self { sockets, worker, clock, counters, .. } = self;
         let mut busy = false;
         for socket in sockets {
             let now = clock.now();

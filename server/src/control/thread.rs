@@ -94,7 +94,10 @@ impl Control {
     fn run(mut self) {
         let now = self.clock.now();
         match self.store.saved() {
-            Ok(saved) => self.calls.restore(now, saved),
+            Ok(saved) => match self.calls.restore(now, saved) {
+                0 => {}
+                bad => tracing::error!(bad, "saved states of calls or rooms could not be read"),
+            },
             Err(error) => tracing::error!(%error, "running calls could not be read back"),
         }
         loop {

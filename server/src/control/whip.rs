@@ -48,13 +48,7 @@ pub(super) struct Whips {
 
 impl Whips {
     pub(super) fn new(random: Box<dyn FnMut() -> u128 + Send>) -> Self {
-        Self {
-            random,
-            last_request: 0,
-            pending: BTreeMap::new(),
-            resources: BTreeMap::new(),
-            by_seat: BTreeMap::new(),
-        }
+        Self { random, last_request: 0, pending: BTreeMap::new(), resources: BTreeMap::new(), by_seat: BTreeMap::new() }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {

@@ -24,6 +24,8 @@ crate::section! {
         pub calls_per_user: usize = 16, in 1..=10_000;
         /// Users of one call, asked or joined. The vendor's clients show nine.
         pub users_per_call: usize = 100, in 2..=1_000;
+        /// Invitations of one call, open or not. More are relayed, but give no right to the room.
+        pub invitations_per_call: usize = 256, in 1..=10_000;
     }
 }
 

@@ -186,7 +186,8 @@ pub struct EnteredRoom {
     pub room: RoomId,
     /// The others.
     pub participants: Vec<Participant>,
-    /// What one may do here: all of `publish`, `subscribe` etc. unless a PrivateMapKey says less.
+    /// What one may do here: `sendAudio`, `receiveAudio`, `sendVideo`, `receiveVideo`, `sendScreen`, `receiveScreen`,
+    /// all of them unless a PrivateMapKey says less.
     pub may: Vec<String>,
 }
 

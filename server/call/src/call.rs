@@ -234,8 +234,9 @@ impl Call {
     pub(crate) fn decide(&mut self, invite: &InviteId, user: &UserId, event: ShareEvent, how: Decision) -> bool {
         let share = self.invitations.get_mut(invite).and_then(|invitation| invitation.shares.get_mut(user));
         let Some(share) = share else { return false };
-        // Somebody whose time is over, but who came all the same, has joined without a word.
-        let event = if event == ShareEvent::TimeOut && how.inside { ShareEvent::Accept } else { event };
+        // A group's member may join without a word: whose time is over, but who came all the same, has joined.
+        let joined = event == ShareEvent::TimeOut && how.inside && self.group.is_some();
+        let event = if joined { ShareEvent::Accept } else { event };
         let Some(next) = share.state.next(event) else { return false };
         share.state = next;
         share.reached |= how.online || event != ShareEvent::TimeOut;

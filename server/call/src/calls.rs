@@ -3,6 +3,7 @@
 use crate::call::Phase;
 use crate::invitation::{Claim, Event};
 use crate::room::Guests;
+use crate::saved::call_save_key;
 use crate::switchboard::{CallKey, RoomKey, Switchboard};
 use crate::timers::{Moment, Owner};
 use crate::{Directory, Happening, MemberChange, Output};
@@ -16,6 +17,9 @@ pub(crate) const GROUP_ATTRIBUTE: &str = "inner_attr_kit_info";
 
 /// Groups whose members may enter one room. A call has one; each further one is another call in the same room.
 const GROUPS_MAX: usize = 16;
+
+/// Users with a right to one room. A room that is never empty collects those of its former calls; they go first.
+const GUESTS_MAX: usize = 10_000;
 
 impl Switchboard {
     /// The sender of `invite` is inside: the room becomes its call's, if it may.
@@ -44,7 +48,8 @@ impl Switchboard {
         }
         invitation.claim = Claim::Vouched;
         call.confirmed = true;
-        room.claim.get_or_insert_default().merge(guests);
+        let seats = &room.seats;
+        room.claim.get_or_insert_default().merge(guests, |user| seats.contains_key(user));
         self.touched_rooms.insert(room_key.clone());
         for user in strangers {
             self.stats.strangers_removed += 1;
@@ -226,17 +231,16 @@ impl Guests {
         self.users.contains(user) || self.groups.iter().any(|group| directory.is_member(app, group, user))
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: Self, seated: impl Fn(&UserId) -> bool) {
+        if self.users.len() + other.users.len() > GUESTS_MAX {
+            self.users.retain(seated);
+        }
         self.users.extend(other.users);
         self.groups.extend(other.groups);
         while self.groups.len() > GROUPS_MAX {
             self.groups.pop_last();
         }
     }
-}
-
-pub(crate) fn call_save_key(key: &CallKey) -> String {
-    format!("call/{}/{}", key.0.0, key.1)
 }
 
 /// Takes `value` out of an index, and the entry when nothing is left in it.

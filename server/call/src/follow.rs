@@ -130,7 +130,8 @@ impl Switchboard {
         let invitees: Vec<UserId> = invitees.into_iter().filter(|user| !call.is_in(user)).collect();
         let mut users = call.users();
         users.extend(invitees.iter().cloned());
-        let too_many = users.len() > self.config.call.users_per_call;
+        let too_many = users.len() > self.config.call.users_per_call
+            || call.invitations.len() >= self.config.call.invitations_per_call;
         let first = call.invitations.is_empty();
         if invitees.is_empty() || too_many {
             if first {

@@ -1,6 +1,7 @@
 //! Who holds a seat, whether somebody is there, and when a lost seat ends.
 
 use crate::room::{Holder, Media};
+use crate::saved::{room_save_key, seat_save_key};
 use crate::switchboard::{RoomKey, Switchboard};
 use crate::timers::{Moment, Owner};
 use crate::{Happening, MediaEvent, Output, Privileges, Reason, SeatId, SessionId, SessionState};
@@ -154,7 +155,7 @@ impl Switchboard {
         let ends = seat.and_then(|seat| seat.ends).map(|ends| (ends, Reason::Grace));
         self.timers.set(Owner::Seat(id), ends);
         let value = seat.and_then(|seat| serde_json::to_string(&seat.to_save()).ok());
-        self.save(format!("seat/{}", id.0), value);
+        self.save(seat_save_key(id), value);
     }
 
     /// Keeps a room, or lets it go: nobody is inside, and no call that is not over names it as its own.
@@ -177,28 +178,4 @@ fn session_of(holder: Holder) -> Option<SessionId> {
         Holder::Session { id, .. } => Some(id),
         Holder::Nobody | Holder::SignedOut | Holder::Media => None,
     }
-}
-
-pub(crate) fn room_save_key(key: &RoomKey) -> String {
-    format!("room/{}/{}", key.0.0, key.1)
-}
-
-/// Whoever asks for a save of the same text twice in a row saves once.
-impl Switchboard {
-    pub(crate) fn save(&mut self, key: String, value: Option<String>) {
-        let before = match &value {
-            Some(text) => self.saved.insert(key.clone(), fingerprint(text)),
-            None => self.saved.remove(&key),
-        };
-        if before != value.as_deref().map(fingerprint) {
-            self.outputs.push_back(Output::Save { key, value });
-        }
-    }
-}
-
-pub(crate) fn fingerprint(text: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }

@@ -1,16 +1,15 @@
 //! What outlives the process: calls, rooms, seats, as texts in somebody else's store.
 
-use crate::Reason;
 use crate::call::{Call, Place};
-use crate::calls::call_save_key;
 use crate::invitation::Claim;
-use crate::presence::room_save_key;
 use crate::room::{Holder, Media, Room, Seat};
-use crate::switchboard::Switchboard;
+use crate::switchboard::{CallKey, RoomKey, Switchboard};
 use crate::timers::{Moment, Owner};
+use crate::{Output, Reason, SeatId};
 use carillon_proto::call::Timeout;
 use carillon_proto::time::{Now, UnixMillis};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 impl Switchboard {
     /// Takes back what `Output::Save` kept before the last stop, once, before any command. Nobody is told anything:
@@ -21,7 +20,7 @@ impl Switchboard {
         let mut unreadable = 0;
         let mut seats = Vec::new();
         for (key, value) in saved {
-            self.saved.insert(key.clone(), crate::presence::fingerprint(&value));
+            self.saved.insert(key.clone(), fingerprint(&value));
             let taken = match key.split('/').next() {
                 Some("seats") => value.parse().map(|next| self.restore_seat_numbers(next)).is_ok(),
                 Some("call") => serde_json::from_str(&value).map(|call| self.restore_call(t, call)).is_ok(),
@@ -110,6 +109,17 @@ impl Switchboard {
         }
     }
 
+    /// Asks for a text to be kept or forgotten, unless the store has it so already.
+    pub(crate) fn save(&mut self, key: String, value: Option<String>) {
+        let before = match &value {
+            Some(text) => self.saved.insert(key.clone(), fingerprint(text)),
+            None => self.saved.remove(&key),
+        };
+        if before != value.as_deref().map(fingerprint) {
+            self.outputs.push_back(Output::Save { key, value });
+        }
+    }
+
     /// Everything as it would be saved now: what `restore` needs to go on from here.
     pub fn snapshot(&self) -> BTreeMap<String, String> {
         let mut all = BTreeMap::from([("seats".to_owned(), self.reserved_seats.to_string())]);
@@ -125,8 +135,26 @@ impl Switchboard {
             put(room_save_key(key), serde_json::to_string(room));
         }
         for (id, seat) in &self.seats {
-            put(format!("seat/{}", id.0), serde_json::to_string(&seat.to_save()));
+            put(seat_save_key(*id), serde_json::to_string(&seat.to_save()));
         }
         all
     }
+}
+
+pub(crate) fn call_save_key(key: &CallKey) -> String {
+    format!("call/{}/{}", key.0.0, key.1)
+}
+
+pub(crate) fn room_save_key(key: &RoomKey) -> String {
+    format!("room/{}/{}", key.0.0, key.1)
+}
+
+pub(crate) fn seat_save_key(seat: SeatId) -> String {
+    format!("seat/{}", seat.0)
+}
+
+fn fingerprint(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }

@@ -702,6 +702,40 @@ fn bounds_hold() {
     w.assert_quiet();
 }
 
+#[test]
+fn invitations_of_one_call_have_a_bound() {
+    let mut config = Config::default();
+    config.call.invitations_per_call = 3;
+    let mut w = World::with(config);
+    w.connect();
+    for n in 0..5 {
+        w.send("amy", "cat", &call(&format!("more{n}"), "amy", "cat"));
+    }
+    assert_eq!(w.board.stats().ignored.get(&IgnoreReason::Limit), Some(&3));
+    w.leave("ben").unwrap();
+    w.wait(secs(41));
+    assert_eq!(w.results(), [CallResult::NormalEnd]);
+}
+
+#[test]
+fn member_who_came_without_an_answer_has_joined_when_the_time_is_over() {
+    let mut w = World::new();
+    let invite = group_call("g1", "amy", &["ben"]);
+    w.enter("amy").unwrap();
+    w.send("amy", "", &invite);
+    w.enter("ben").unwrap();
+    w.send("amy", "", &invite.time_out(vec![user("ben")]));
+    assert_eq!(w.phase("ben"), Some(CallPhase::Connected));
+    // Between two, only an accept is one.
+    let mut w = World::new();
+    let invite = call("i1", "amy", "ben");
+    w.enter("amy").unwrap();
+    w.send("amy", "ben", &invite);
+    w.enter("ben").unwrap();
+    w.send("amy", "ben", &invite.time_out(vec![user("ben")]));
+    assert_eq!(w.results(), [CallResult::NotAnswer]);
+}
+
 // ---- rooms without calls ----
 
 #[test]

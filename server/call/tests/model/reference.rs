@@ -531,7 +531,7 @@ impl Call {
             Answer::Accept => None,
             Answer::Reject => Some(CallResult::Reject),
             Answer::Busy => Some(CallResult::CallBusy),
-            Answer::TimeOut if inside => None,
+            Answer::TimeOut if inside && self.group => None,
             Answer::TimeOut if *reached => Some(CallResult::NotAnswer),
             Answer::TimeOut => Some(CallResult::Offline),
             Answer::Cancel => Some(CallResult::Cancel),

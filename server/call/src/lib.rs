@@ -2,7 +2,12 @@
 //! pass through chat and is the truth about them; it relays nothing itself.
 //!
 //! Face: `Switchboard::new(config, seed)`, `restore(now, saved)`, `handle_command(now, &dyn Directory, Command)`,
-//! `handle_timeout(now, &dyn Directory)`, then drain `poll_output()`, and ask `poll_timeout()`.
+//! `handle_timeout(now, &dyn Directory)`, then drain `poll_output()`, and ask `poll_timeout()`. The outputs of one command
+//! belong into one transaction: what is saved, recorded and told in it holds together.
+//!
+//! `follow` reads a relayed message; `call` and `invitation` are the two state machines (printed by `transitions`);
+//! `calls` draws the consequences of a change. `admission` is the policy of who may enter a room, `entry` carries it out,
+//! `presence` knows who is still there. `saved` takes everything back after a restart.
 
 mod admission;
 mod call;

@@ -4,7 +4,7 @@ use crate::room::{Holder, Media};
 use crate::saved::{room_save_key, seat_save_key};
 use crate::switchboard::{RoomKey, Switchboard};
 use crate::timers::{Moment, Owner};
-use crate::{Happening, MediaEvent, Output, Privileges, Reason, SeatId, SessionId, SessionState};
+use crate::{Happening, MediaEvent, Privileges, Reason, SeatId, SessionId, SessionState};
 use carillon_proto::gateway::LeaveReason;
 
 impl Switchboard {

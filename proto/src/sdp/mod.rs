@@ -330,3 +330,6 @@ pub fn fuzz(bytes: &[u8]) {
         assert_eq!(Session::parse(&written), Ok(session), "{written}");
     }
 }
+
+#[cfg(test)]
+mod tests;

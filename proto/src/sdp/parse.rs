@@ -103,7 +103,7 @@ impl Parser {
                 if name == "rtcp-fb"
                     && let Some(feedback) = value.strip_prefix("* ")
                 {
-                    return push(&mut self.wildcard_feedback, feedback.to_owned(), MAX_FEEDBACK, "rtcp-fb");
+                    return push(&mut self.wildcard_feedback, feedback.trim().to_owned(), MAX_FEEDBACK, "rtcp-fb");
                 }
                 section_attribute(section, name, value)
             }

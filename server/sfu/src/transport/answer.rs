@@ -153,7 +153,7 @@ fn write_stream(section: &mut sdp::Section, stream: &SendStream, label: &Label) 
 fn extension_lines(offered: &sdp::Section, settled: &Section) -> Vec<Extension> {
     let shape = match settled.direction {
         Direction::Off => Direction::Receive,
-        other => other,
+        live @ (Direction::Receive | Direction::Send | Direction::Both) => live,
     };
     codecs::extensions(offered, settled.kind, shape).1
 }

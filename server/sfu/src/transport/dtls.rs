@@ -99,7 +99,7 @@ impl Handshake {
                     events.push(keys.map_or(HandshakeEvent::Failed, |keys| HandshakeEvent::Keys(Box::new(keys))));
                 }
                 Output::CloseNotify => events.push(HandshakeEvent::ClosedByPeer),
-                _ => {}
+                Output::Connected | Output::KeyingMaterial(..) | Output::ApplicationData(_) | _ => {}
             }
         }
     }

@@ -215,7 +215,7 @@ impl Transport {
         if !known {
             let remote = IceCreds { ufrag: offer.ufrag.clone(), pass: offer.pwd.clone() };
             let fresh = Ice::new(&self.params.candidates, &mut self.random, remote, now);
-            self.previous = self.ice.replace(fresh).or(self.previous.take());
+            self.previous = self.ice.replace(fresh).or_else(|| self.previous.take());
             self.heard = now;
         }
         if self.handshake.is_none() {

@@ -1,3 +1,60 @@
 //! HTTP and WebSocket: the demo page, the client modules, `/ws`, WHIP and WHEP.
 
+mod assets;
+mod demo;
+mod reply;
 pub mod session;
+#[cfg(test)]
+mod tests;
+mod whip;
+mod ws;
+
+use crate::clock::Clock;
+use crate::control;
+use axum::Router;
+use axum::routing::{get, post};
+use carillon_config::Config;
+use carillon_proto::id::AppId;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use tokio::net::TcpListener;
+
+/// What every request may need.
+#[derive(Debug)]
+pub struct Shared {
+    pub control: control::Handle,
+    pub config: Arc<Config>,
+    /// In development mode the one app and its key: the demo page signs users in by it.
+    pub development: Option<(AppId, String)>,
+    /// The last socket's number.
+    pub sockets: AtomicU64,
+    pub clock: Clock,
+}
+
+pub fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/ws", get(ws::upgrade))
+        .route("/demo/config.json", get(demo::config))
+        .route("/demo/sign", post(demo::sign))
+        .route("/whip/{app}/{room}/{user}", post(whip::publish).options(whip::preflight))
+        .route("/whep/{app}/{room}/{user}", post(whip::play).options(whip::preflight))
+        .route("/resource/{id}", axum::routing::delete(whip::end).options(whip::preflight))
+        .route("/", get(assets::index))
+        .route("/demo/", get(assets::index))
+        .route("/demo/{*path}", get(assets::demo))
+        .route("/sdk/core/{*path}", get(assets::core))
+        .route("/sdk/call/{*path}", get(assets::call))
+        .with_state(shared)
+}
+
+/// Serves until `stop`; then what is under way is finished. WebSockets are closed by the control thread.
+pub async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let service = router(shared).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
+}

@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod codec;
+pub mod fuzz;
 pub mod gateway;
 pub mod id;
 pub mod red;

@@ -4,10 +4,12 @@
 //! mutations of it through every target (`tests/corpus.rs`); `make fuzz` looks for more with coverage (`fuzz/`).
 
 mod codec;
+mod gateway;
 mod rtcp;
 mod rtp;
 
 pub use codec::{av1, h264, opus, vp8, vp9};
+pub use gateway::gateway;
 pub use rtcp::rtcp;
 pub use rtp::{red, rtp, rtx};
 
@@ -33,6 +35,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "h264", run: h264 },
     Target { name: "av1", run: av1 },
     Target { name: "opus", run: opus },
+    Target { name: "sdp", run: crate::sdp::fuzz },
+    Target { name: "gateway", run: gateway },
     Target { name: "call", run: crate::call::fuzz_call },
     Target { name: "user_sig", run: crate::user_sig::fuzz_user_sig },
 ];

@@ -7,8 +7,8 @@ use carillon_proto::fuzz::TARGETS;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Enough to visit each byte of each seed a few times; all targets together take about a second.
-const MUTATIONS: usize = 6_000;
+/// Enough to visit each byte of each seed a few times; all targets together take a second or two.
+const MUTATIONS: usize = 20_000;
 
 /// Longest input that mutation builds up to.
 const BYTES_MAX: usize = 4_096;

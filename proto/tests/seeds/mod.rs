@@ -11,10 +11,10 @@ use carillon_proto::rtp::{Pt, RtpFields, RtpTime, Seq, Ssrc, pad};
 use carillon_proto::rtp_ext::{ExtForm, ExtId, ExtWriter};
 use carillon_proto::rtx;
 
-pub type Seed = (&'static str, &'static str, Vec<u8>);
+pub(crate) type Seed = (&'static str, &'static str, Vec<u8>);
 
 /// Target, file name, bytes.
-pub fn all() -> Vec<Seed> {
+pub(crate) fn all() -> Vec<Seed> {
     [rtp_seeds(), rtcp_seeds(), repair_seeds(), video_seeds(), opus_seeds()].concat()
 }
 
@@ -22,6 +22,11 @@ fn built(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     write(&mut out);
     out
+}
+
+/// As `built`, for writers that say how much they took.
+fn taken(write: impl FnOnce(&mut Vec<u8>) -> usize) -> Vec<u8> {
+    built(|out| assert!(write(out) > 0))
 }
 
 fn header(pt: u8) -> RtpFields {
@@ -91,12 +96,12 @@ fn rtcp_seeds() -> Vec<Seed> {
     vec![
         ("rtcp", "compound", compound),
         ("rtcp", "receiver_report", built(|o| receiver_report::write(o, a, &[block(2)]))),
-        ("rtcp", "nack", built(|o| drop(nack::write(o, a, b, &[10, 11, 27, 300].map(Seq))))),
+        ("rtcp", "nack", taken(|o| nack::write(o, a, b, &[10, 11, 27, 300].map(Seq)))),
         ("rtcp", "pli", built(|o| pli::write(o, a, b))),
         ("rtcp", "fir", built(|o| fir::write(o, a, b, 200))),
         ("rtcp", "remb", built(|o| remb::write(o, a, 6_000_000, &[a, b]))),
-        ("rtcp", "twcc", built(|o| drop(twcc::write(o, a, b, 255, &arrivals)))),
-        ("rtcp", "twcc_gap", built(|o| drop(twcc::write(o, a, b, 0, &[(1, 0), (400, 64_000), (401, 0)])))),
+        ("rtcp", "twcc", taken(|o| twcc::write(o, a, b, 255, &arrivals))),
+        ("rtcp", "twcc_gap", taken(|o| twcc::write(o, a, b, 0, &[(1, 0), (400, 64_000), (401, 0)]))),
         ("rtcp", "xr_reference_time", built(|o| xr::write_reference_time(o, a, info.ntp))),
         ("rtcp", "xr_dlrr", built(|o| xr::write_dlrr(o, a, &[dlrr, dlrr]))),
         ("rtcp", "twcc_65535_lost", twcc_of_runs()),

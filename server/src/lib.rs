@@ -1,9 +1,12 @@
 //! The shell: tokio, sockets, TLS, SQLite, threads and metric names around engines that know none of them.
 
+pub mod admin;
 pub mod clock;
 pub mod control;
 pub mod exchange;
 pub mod gateway;
+pub mod metrics;
+pub mod node;
 pub mod store;
 pub mod tcp;
 pub mod udp;

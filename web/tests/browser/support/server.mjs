@@ -27,8 +27,8 @@ export class Server {
     server.env = {
       CARILLON_LISTEN_HTTP: `127.0.0.1:${http}`,
       CARILLON_LISTEN_ADMIN: `127.0.0.1:${admin}`,
-      CARILLON_LISTEN_MEDIA_UDP_PORT: String(media),
-      CARILLON_LISTEN_MEDIA_TCP_PORT: String(tcp),
+      CARILLON_LISTEN_UDP_PORT: String(media),
+      CARILLON_LISTEN_TCP_PORT: String(tcp),
       CARILLON_STORE_PATH: server.data,
       ...env,
     };

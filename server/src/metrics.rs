@@ -1,0 +1,197 @@
+//! Names and units of the counters, in Prometheus' text form. No user and no room is ever named.
+
+use crate::control::Stats;
+use crate::worker::Report;
+use carillon_proto::gateway::CallResult;
+use carillon_sfu::DropReason;
+use std::fmt::{Display, Write};
+
+/// Every result is shown from the start: a counter that appears late has no rate.
+const RESULTS: [(CallResult, &str); 7] = [
+    (CallResult::Cancel, "cancel"),
+    (CallResult::Reject, "reject"),
+    (CallResult::NotAnswer, "not_answer"),
+    (CallResult::NormalEnd, "normal_end"),
+    (CallResult::CallBusy, "call_busy"),
+    (CallResult::Interrupt, "interrupt"),
+    (CallResult::Offline, "offline"),
+];
+
+pub fn render(stats: &Stats, workers: &[Report]) -> String {
+    let mut page = Page(String::with_capacity(16 * 1024));
+    page.one("build_info", Kind::Gauge, "Always 1.", &format!("version=\"{}\"", env!("CARGO_PKG_VERSION")), 1);
+    render_gateway(&mut page, stats);
+    render_chat(&mut page, stats);
+    render_calls(&mut page, stats);
+    render_control(&mut page, stats);
+    render_media(&mut page, workers);
+    page.0
+}
+
+fn render_gateway(page: &mut Page, stats: &Stats) {
+    let s = &stats.sessions;
+    page.gauge("sockets", "WebSockets open.", s.sockets);
+    let states = [("online", s.sessions_online), ("lost", s.sessions_lost), ("signing_in", s.sessions_signing_in)];
+    page.family("sessions", Kind::Gauge, "Gateway sessions by state; lost ones can resume.", "state", &states);
+    page.counter("sign_ins", "Sessions opened.", s.sign_ins);
+    page.counter("sign_ins_refused", "Sign-ins refused.", s.sign_ins_refused);
+    page.counter("resumes", "Sessions resumed on a new socket.", s.resumes);
+    page.counter("resumes_refused", "Resumes of sessions that are gone.", s.resumes_refused);
+    page.counter("requests", "Requests of clients.", s.requests);
+    let refused = [("repeated", s.requests_repeated), ("overloaded", s.requests_overloaded), ("bad", s.requests_bad)];
+    page.family("requests_refused", Kind::Counter, "Requests not executed.", "reason", &refused);
+    page.counter("frames_sent", "Numbered frames to clients.", s.frames_sent);
+    page.counter("frames_replayed", "Frames sent again after a resume.", s.frames_replayed);
+    let given_up = [("too_slow", s.too_slow), ("silent", s.silent), ("protocol", s.protocol_errors)];
+    page.family("sockets_given_up", Kind::Counter, "Sockets or sessions ended by the server.", "reason", &given_up);
+}
+
+fn render_chat(page: &mut Page, stats: &Stats) {
+    let s = &stats.chat;
+    page.gauge("users_online", "Users with a session.", s.users_online);
+    page.counter("sessions_kicked", "Sessions ended by a newer device.", s.sessions_kicked);
+    page.counter("sessions_expired", "Sessions ended since their UserSig expired.", s.sessions_expired);
+    let messages =
+        [("accepted", s.messages_accepted), ("repeated", s.messages_repeated), ("refused", s.messages_refused)];
+    page.family("messages", Kind::Counter, "Messages of clients.", "result", &messages);
+    page.counter("messages_pushed", "Messages handed to sessions.", s.messages_pushed);
+    page.counter("store_failures", "Commands undone since the store failed.", s.store_failures);
+}
+
+fn render_calls(page: &mut Page, stats: &Stats) {
+    let s = &stats.calls;
+    let running = [("waiting", s.calls_waiting), ("connected", s.calls_connected)];
+    page.family("calls", Kind::Gauge, "Calls running.", "state", &running);
+    let ended = RESULTS.map(|(result, name)| (name, s.calls_ended.get(&result).copied().unwrap_or_default()));
+    page.family("calls_ended", Kind::Counter, "Calls ended, by the vendor's words for it.", "result", &ended);
+    page.gauge("rooms", "Rooms with somebody in them.", s.rooms);
+    page.gauge("seats", "Users in rooms.", s.seats);
+    page.gauge("seats_lost", "Seats whose client is lost and may come back.", s.seats_lost);
+    page.counter("seats_expired", "Seats whose client did not come back.", s.seats_expired);
+    page.counter("strangers_removed", "Users put out of a room that became a call's.", s.strangers_removed);
+    page.counter("call_messages", "Call messages that had their effect.", s.followed);
+    page.counter("call_messages_ignored", "Call messages relayed without effect.", s.ignored.values().sum::<u64>());
+    page.counter("room_entries_refused", "Room entries refused.", s.refused.values().sum::<u64>());
+}
+
+fn render_control(page: &mut Page, stats: &Stats) {
+    page.gauge("media_rooms", "Rooms placed on media workers.", stats.media_rooms);
+    page.gauge("media_seats", "Seats placed on media workers.", stats.media_seats);
+    page.counter("store_commits", "Transactions that wrote.", stats.commits);
+    let seconds = stats.commit_micros as f64 / 1e6;
+    page.one("store_commit_seconds_total", Kind::Counter, "Time that transactions took.", "", seconds);
+    page.counter("store_commit_failures", "Transactions that the store refused.", stats.commit_failures);
+    page.counter("worker_refusals", "Media commands that found a mailbox full.", stats.worker_refusals);
+}
+
+fn render_media(page: &mut Page, workers: &[Report]) {
+    let sum = |f: fn(&Report) -> u64| workers.iter().map(f).sum::<u64>();
+    let ways = |a: fn(&Report) -> u64, b: fn(&Report) -> u64| [("in", sum(a)), ("out", sum(b))];
+    let kind = Kind::Counter;
+    page.gauge("media_workers", "Media threads.", workers.len() as u64);
+    let rows = ways(|w| w.udp.received_datagrams, |w| w.udp.sent_datagrams);
+    page.family("datagrams", kind, "Media datagrams.", "direction", &rows);
+    let rows = ways(|w| w.udp.received_bytes, |w| w.udp.sent_bytes);
+    page.family("datagram_bytes", kind, "Bytes of media datagrams.", "direction", &rows);
+    let rows = ways(|w| w.engine.audio_packets_in, |w| w.engine.audio_packets_out);
+    page.family("audio_packets", kind, "RTP packets of audio.", "direction", &rows);
+    let rows = ways(|w| w.engine.video_packets_in, |w| w.engine.video_packets_out);
+    page.family("video_packets", kind, "RTP packets of video.", "direction", &rows);
+    let rows = ways(|w| w.engine.rtcp_packets_in, |w| w.engine.rtcp_packets_out);
+    page.family("rtcp_packets", kind, "RTCP packets.", "direction", &rows);
+    let rows = ways(|w| w.engine.nacks_in, |w| w.engine.nacks_out);
+    page.family("nacks", kind, "Packets asked for again.", "direction", &rows);
+    let rows = ways(|w| w.engine.rtx_in, |w| w.engine.rtx_out);
+    page.family("rtx_packets", kind, "Repairs.", "direction", &rows);
+    page.counter("packets_recovered", "Packets that were missing and then came.", sum(|w| w.engine.recovered_in));
+    page.counter("packets_lost", "Packets that never came in time.", sum(|w| w.engine.lost_in));
+    page.counter("keyframes_asked", "Keyframes wanted by subscribers.", sum(|w| w.engine.keyframes_asked));
+    page.counter("keyframes_merged", "Of these, answered by one on its way.", sum(|w| w.engine.keyframes_merged));
+    page.counter("keyframes_requested", "Keyframes asked of publishers.", sum(|w| w.engine.keyframes_requested));
+    page.counter("keyframes_received", "Keyframes from publishers.", sum(|w| w.engine.keyframes_in));
+    page.gauge("transports", "Media connections.", sum(|w| w.engine.transports));
+    page.gauge("participants", "Participants of media rooms.", sum(|w| w.engine.participants));
+    page.gauge("publications", "Tracks published.", sum(|w| w.engine.publications));
+    page.gauge("subscriptions", "Tracks received.", sum(|w| w.engine.subscriptions));
+    let drops = DropReason::ALL.map(|r| (r.as_str(), workers.iter().map(|w| w.engine.drop_count(r)).sum::<u64>()));
+    page.family("drops", kind, "What came in and was not used.", "reason", &drops);
+    let unsent = [("full", sum(|w| w.udp.dropped_full)), ("error", sum(|w| w.udp.dropped_error))];
+    page.family("datagrams_unsent", kind, "Datagrams the kernel did not take.", "reason", &unsent);
+    page.counter("media_events_dropped", "Events the control thread had no place for.", sum(|w| w.udp.events_dropped));
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Counter,
+    Gauge,
+}
+
+struct Page(String);
+
+impl Page {
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.one(name, Kind::Gauge, help, "", value);
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: impl Display) {
+        self.one(&format!("{name}_total"), Kind::Counter, help, "", value);
+    }
+
+    fn one(&mut self, name: &str, kind: Kind, help: &str, labels: &str, value: impl Display) {
+        self.head(name, kind, help);
+        self.line(name, labels, value);
+    }
+
+    fn family(&mut self, name: &str, kind: Kind, help: &str, label: &str, rows: &[(&str, impl Display)]) {
+        let name = if kind == Kind::Counter { format!("{name}_total") } else { name.to_owned() };
+        self.head(&name, kind, help);
+        for (row, value) in rows {
+            self.line(&name, &format!("{label}=\"{row}\""), value);
+        }
+    }
+
+    fn head(&mut self, name: &str, kind: Kind, help: &str) {
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        // Writing to a String does not fail.
+        let _ = write!(self.0, "# HELP carillon_{name} {help}\n# TYPE carillon_{name} {kind}\n");
+    }
+
+    fn line(&mut self, name: &str, labels: &str, value: impl Display) {
+        let _ = match labels {
+            "" => writeln!(self.0, "carillon_{name} {value}"),
+            labels => writeln!(self.0, "carillon_{name}{{{labels}}} {value}"),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_line_has_a_kind_and_stands_once() {
+        let mut stats = Stats::default();
+        stats.calls.calls_ended.insert(CallResult::Reject, 3);
+        let page = render(&stats, &[Report::default(), Report::default()]);
+        assert!(page.contains("carillon_calls_ended_total{result=\"reject\"} 3\n"), "{page}");
+        assert!(
+            page.contains("carillon_media_workers 2\n") && page.contains("carillon_drops_total{reason=\"srtp\"} 0")
+        );
+        let mut seen = BTreeSet::new();
+        let mut typed = "";
+        for line in page.lines() {
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                typed = rest.split(' ').next().expect("a name");
+                assert_eq!(rest.ends_with(" counter"), typed.ends_with("_total"), "{rest}");
+            } else if !line.starts_with('#') {
+                let series = line.rsplit_once(' ').expect("a value").0;
+                assert_eq!(series.split('{').next(), Some(typed), "{line}");
+                assert!(seen.insert(series.to_owned()), "{series} twice");
+            }
+        }
+    }
+}

@@ -12,6 +12,7 @@ const SERVER_ATTRIBUTE_PREFIX: &str = "inner_attr_";
 const PAGE: u16 = 100;
 
 impl Chat {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "verbs of rooms and calls are the call engine's")]
     pub(crate) fn group_request(&mut self, store: &mut dyn Store, asked: &Asked, request: Request) -> Answer {
         match request {
             Request::CreateGroup(create) => self.create_group(store, asked, create),
@@ -163,7 +164,7 @@ impl Chat {
         store.put_group(asked.app, group, &row)?;
         let info = self.info(store, asked.app, group, true)?;
         let event = Event::GroupChanged { group: group.clone(), info: info.clone() };
-        self.to_members(store, asked, group, &event)?;
+        self.tell_members(store, asked, group, &event)?;
         Ok(json!({ "group": info }))
     }
 
@@ -399,7 +400,13 @@ impl Chat {
         Ok(())
     }
 
-    fn to_members(&mut self, store: &dyn Store, asked: &Asked, group: &GroupId, event: &Event) -> Result<(), Failure> {
+    fn tell_members(
+        &mut self,
+        store: &dyn Store,
+        asked: &Asked,
+        group: &GroupId,
+        event: &Event,
+    ) -> Result<(), Failure> {
         for (user, _) in store.members(asked.app, group, 0, self.config.group_members_max)? {
             self.push_user(asked.app, &user, Some(asked.session), event);
         }

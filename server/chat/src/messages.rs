@@ -311,7 +311,7 @@ impl Chat {
 fn seen_by(message: &Message, user: &UserId) -> Peer {
     match &message.to {
         Peer::User(to) if to == user => Peer::User(message.from.clone()),
-        other => other.clone(),
+        Peer::User(_) | Peer::Group(_) => message.to.clone(),
     }
 }
 

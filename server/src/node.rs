@@ -92,6 +92,8 @@ fn fill_random(out: &mut [u8]) {
     }
 }
 
+type Workers = Arc<[worker::Handle]>;
+
 /// The media sockets, bound before anything else starts.
 struct Media {
     /// Per worker: one socket of each address family.
@@ -125,7 +127,7 @@ impl Media {
         config: &Config,
         control: &control::Handle,
         clock: Clock,
-    ) -> Result<(Arc<[worker::Handle]>, Vec<JoinHandle<()>>), Failure> {
+    ) -> Result<(Workers, Vec<JoinHandle<()>>), Failure> {
         let certificate = carillon_sfu::transport::generate_certificate().ok_or("no DTLS certificate could be made")?;
         let tcp_port = self.tcp.local_addr()?.port();
         let (mut handles, mut threads) = (Vec::new(), Vec::new());

@@ -30,9 +30,9 @@ impl Handle {
 
     /// What a media worker said; it keeps what does not fit now.
     pub(crate) fn media(&self, output: Output) -> Result<(), Output> {
-        self.send(Input::Media(output)).map_err(|input| match *input {
-            Input::Media(output) => output,
-            _ => unreachable!("the input that was sent comes back"),
+        self.send(Input::Media(output)).map_err(|input| {
+            let Input::Media(output) = *input else { unreachable!("the input that was sent comes back") };
+            output
         })
     }
 }

@@ -101,6 +101,7 @@ impl Control {
         self.tell_calls(now, call::Command::Session { session: call::SessionId(session.0), state });
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other verb is the chat engine's, which matches them all")]
     fn request(&mut self, now: Now, session: SessionId, re: u64, request: Request) {
         let Some((app, user)) = self.who.get(&session).cloned() else { return };
         let seat = call::SessionId(session.0);

@@ -273,9 +273,9 @@ impl Control {
 
     fn offer_to_worker(&self, worker: usize, command: carillon_sfu::Command) -> Result<(), carillon_sfu::Command> {
         let Some(handle) = self.workers.get(worker) else { return Ok(()) };
-        handle.send(worker::Input::Command(command)).map_err(|worker::Refused(input)| match *input {
-            worker::Input::Command(command) => command,
-            _ => unreachable!("the input that was sent comes back"),
+        handle.send(worker::Input::Command(command)).map_err(|worker::Refused(input)| {
+            let worker::Input::Command(command) = *input else { unreachable!("the input that was sent comes back") };
+            command
         })
     }
 

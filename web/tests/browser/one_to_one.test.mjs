@@ -88,7 +88,7 @@ describe('a call between two pages', () => {
     await amy.calls([ben.name], 'audio');
     await ben.accepts();
     await cy.calls([ben.name], 'audio');
-    await cy.sees('toast');
+    await cy.page.locator('[data-testid=summary][data-outcome=busy]').waitFor();
     await cy.isIdle();
     await ben.sees('timer');
     await ben.hearsSound();

@@ -49,7 +49,7 @@ browser: build npm-deps browser-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:browser
 
 bench:
-	$(CARGO) bench --workspace
+	$(CARGO) bench -p carillon-sfu
 
 audit:
 	cargo deny --offline check bans licenses sources

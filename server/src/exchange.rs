@@ -368,10 +368,8 @@ mod tests {
     }
 
     fn join_of(step: Step) -> (usize, RoomKey) {
-        match step {
-            Step::ToWorker(worker, sfu::Command::Join { room, .. }) => (worker, room),
-            other => panic!("no join: {other:?}"),
-        }
+        let Step::ToWorker(worker, sfu::Command::Join { room, .. }) = step else { panic!("no join: {step:?}") };
+        (worker, room)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use carillon_proto::id::{AppId, UserId};
 use carillon_proto::user_sig::UserSig;
 use clap::{Args, Parser, Subcommand};
 use std::error::Error;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use tracing_subscriber::EnvFilter;
 
@@ -88,6 +88,7 @@ fn serve(config: Config) -> Result<()> {
 fn start_log(config: &Config) -> Result<()> {
     let filter = EnvFilter::try_new(&config.log.level).map_err(|e| format!("log.level {:?}: {e}", config.log.level))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     match config.log.format {
         carillon_config::log::Format::Text => log.init(),
         carillon_config::log::Format::Json => log.json().init(),

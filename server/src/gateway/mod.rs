@@ -6,6 +6,7 @@ mod reply;
 pub mod session;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod whip;
 mod ws;
 
@@ -16,9 +17,9 @@ use axum::routing::{get, post};
 use carillon_config::Config;
 use carillon_proto::id::AppId;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use tls::{Remote, TlsListener};
 use tokio::net::TcpListener;
 
 /// What every request may need.
@@ -55,6 +56,11 @@ pub async fn serve(
     shared: Arc<Shared>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let service = router(shared).into_make_service_with_connect_info::<SocketAddr>();
+    let config = shared.config.clone();
+    let service = router(shared).into_make_service_with_connect_info::<Remote>();
+    if !config.listen.tls() {
+        return axum::serve(listener, service).with_graceful_shutdown(stop).await;
+    }
+    let listener = TlsListener::start(listener, &config.listen, config.limits.header_within())?;
     axum::serve(listener, service).with_graceful_shutdown(stop).await
 }

@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::reply::error;
+use super::tls::Remote;
 use crate::control::{Input, SocketId, SocketOut};
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
@@ -9,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use carillon_config::gateway::Gateway;
 use carillon_proto::gateway::{ClientFrame, ErrorBody, code};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -29,7 +30,7 @@ const TRY_LATER: u16 = 1013;
 
 pub(super) async fn upgrade(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    ConnectInfo(Remote(from)): ConnectInfo<Remote>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {

@@ -6,8 +6,8 @@ use carillon_config::chat::Chat as Config;
 use carillon_config::{App, Apps, DevicePolicy, Secret};
 use carillon_proto::gateway::{Device, ErrorBody, Event, Message, Profile, Request, code};
 use carillon_proto::id::{AppId, GroupId, RoomId, UserId};
-use carillon_proto::time::Now;
-use carillon_proto::user_sig::{PrivateMapKey, UserSig};
+use carillon_proto::time::{Now, UnixMillis};
+use carillon_proto::user_sig::{PrivateMapKey, SigError, UserSig};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
@@ -190,6 +190,10 @@ impl Chat {
         let bad = || ErrorBody::new(code::INVALID_USER, "a userID has 1 to 32 letters, digits, - or _");
         let user = UserId::new(user).ok_or_else(bad)?;
         let checked = UserSig::check(sig, app, &user, &keys, now.wall).map_err(|error| error.body())?;
+        let last = UnixMillis::from_secs(checked.time).plus(self.config.user_sig_life_max());
+        if now.wall > last {
+            return Err(SigError::Expired.body());
+        }
         Ok((user, checked))
     }
 

@@ -6,7 +6,7 @@ use crate::{Output, SessionId, Store};
 use carillon_config::DevicePolicy;
 use carillon_proto::gateway::{ByeReason, Device, ErrorBody, Profile, Snapshot, code};
 use carillon_proto::id::{AppId, UserId};
-use carillon_proto::time::Now;
+use carillon_proto::time::{Now, UnixMillis};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -29,13 +29,18 @@ impl Chat {
             Ok(checked) => checked,
             Err(error) => return self.refuse(now, session, app, user, error),
         };
-        let life = sig.expires().since(now.wall).min(self.config.user_sig_life_max());
+        let last = UnixMillis::from_secs(sig.time).plus(self.config.user_sig_life_max());
+        let life = sig.expires().min(last).since(now.wall);
         let snapshot = self.whole(store, |chat, store| chat.snapshot(now, store, app, &user));
         match snapshot {
             Err(error) => self.outputs.push_back(Output::Refused { session, error }),
             Ok(snapshot) => {
-                self.make_room(app, &user, &device);
+                let ended = self.give_way(app, &user, &device);
                 self.open(now, session, app, &user, device.clone(), life);
+                // Only now: a user who changes devices was never gone.
+                for (old, reason) in ended {
+                    self.end(old, reason);
+                }
                 self.stats.sign_ins += 1;
                 let snapshot = Box::new(snapshot);
                 self.outputs.push_back(Output::SignedIn { session, app, user, device, snapshot });
@@ -92,8 +97,9 @@ impl Chat {
         tries.count > self.config.bad_user_sigs_per_minute
     }
 
-    /// Ends those sessions of the user that the policy lets give way to a new device.
-    fn make_room(&mut self, app: AppId, user: &UserId, device: &Device) {
+    /// Those sessions of the user that the policy lets give way to a new device.
+    fn give_way(&mut self, app: AppId, user: &UserId, device: &Device) -> Vec<(SessionId, ByeReason)> {
+        let mut ended = Vec::new();
         let policy = self.apps.get(&app).map(|rules| rules.devices).unwrap_or_default();
         let mut staying = 0;
         for old in self.sessions_of(app, user).into_iter().rev() {
@@ -104,14 +110,15 @@ impl Chat {
                 DevicePolicy::NewestWins => true,
             };
             if known.device.id == device.id {
-                self.end(old, ByeReason::KickedBySameDevice);
+                ended.push((old, ByeReason::KickedBySameDevice));
             } else if gives_way || staying + 1 >= self.config.devices_per_user_max {
                 self.stats.sessions_kicked += 1;
-                self.end(old, ByeReason::KickedByDevice);
+                ended.push((old, ByeReason::KickedByDevice));
             } else {
                 staying += 1;
             }
         }
+        ended
     }
 
     fn open(&mut self, now: Now, session: SessionId, app: AppId, user: &UserId, device: Device, life: Duration) {

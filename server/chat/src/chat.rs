@@ -108,7 +108,12 @@ impl Chat {
             Command::Request { session, re, request } => {
                 let Some(who) = self.sessions.get(&session).map(|s| (s.app, s.user.clone())) else { return };
                 let asked = Asked { now, session, app: who.0, user: who.1 };
+                let sent = if let Request::SendMessage(send) = &request { Some(send.client_id.clone()) } else { None };
+                let failures = self.stats.store_failures;
                 let result = self.whole(store, |chat, store| chat.request(store, &asked, request));
+                if let Some(client_id) = sent.filter(|_| self.stats.store_failures > failures) {
+                    self.forget_unstored(&asked, &client_id);
+                }
                 self.outputs.push_back(Output::Reply { session, re, result });
             }
             Command::SetGroupAttribute { app, group, key, value } => {

@@ -1,7 +1,7 @@
 //! Sending, modifying and revoking: each message once, in order, to each device of each receiver.
 
 use crate::chat::{Answer, Asked, Chat, Failure, refuse};
-use crate::{Mark, OpenInvitation, Output, SessionId, Store, Thread};
+use crate::{Mark, MemberRow, OpenInvitation, Output, SessionId, Store, Thread};
 use carillon_proto::call::{Action, Meaning, Signal};
 use carillon_proto::gateway::{Event, Message, ModifyMessage, Peer, Profile, SendMessage, Sync, code};
 use carillon_proto::id::{AppId, MessageId, UserId};
@@ -27,8 +27,8 @@ impl Chat {
             self.remember_unstored(asked, &message);
         } else {
             self.keep(store, asked.app, &message)?;
-            self.note_invitation(store, asked, &message, signal.as_ref())?;
         }
+        self.note_invitation(store, asked, &message, signal.as_ref())?;
         self.stats.messages_accepted += 1;
         self.deliver(store, asked, &message, signal.as_ref())?;
         let reply = json!({ "message": message });
@@ -217,6 +217,13 @@ impl Chat {
         }
     }
 
+    /// Its command was taken back: sent again, it is a first time.
+    pub(crate) fn forget_unstored(&mut self, asked: &Asked, client_id: &str) {
+        if let Some(presence) = self.users.get_mut(&(asked.app, asked.user.clone())) {
+            presence.unstored.retain(|m| m.client_id != client_id);
+        }
+    }
+
     /// An invitation may ring devices that sign in late; an answer to it ends that.
     fn note_invitation(
         &mut self,
@@ -229,7 +236,8 @@ impl Chat {
         if envelope.action != Action::Invite {
             return Ok(store.close_invitation(asked.app, &envelope.invite, &asked.user)?);
         }
-        if data.meaning() != Meaning::Call || envelope.inviter != asked.user {
+        // What is not stored cannot be shown to a late device.
+        if message.online_only || data.meaning() != Meaning::Call || envelope.inviter != asked.user {
             return Ok(());
         }
         let life = envelope.timeout.ring().min(Duration::from_secs(self.config.invitation_seconds_max));
@@ -297,7 +305,9 @@ impl Chat {
             Peer::User(to) => Ok(vec![message.from.clone(), to.clone()]),
             Peer::Group(group) => {
                 let members = store.members(app, group, 0, self.config.group_members_max)?;
-                Ok(members.into_iter().map(|(user, _)| user).collect())
+                // Who came later is not told of changes to what it may not read; 0 is a message that is not stored.
+                let reads = |row: &MemberRow| message.seq == 0 || row.from_seq <= message.seq;
+                Ok(members.into_iter().filter(|(_, row)| reads(row)).map(|(user, _)| user).collect())
             }
         }
     }

@@ -38,7 +38,7 @@ fn own_other_devices_get_invitations_only_where_they_want_them() {
     w.sign_in("ben");
     let call = w.send(amy, signal(to("ben"), "c1", &invitation("i1", "amy", &["ben"], None)));
     let hello = w.send(amy, text(to("ben"), "c2"));
-    assert_eq!(w.ids(quiet), [hello.id.clone()]);
+    assert_eq!(w.ids(quiet), std::slice::from_ref(&hello.id));
     assert_eq!(w.ids(whole), [call.id, hello.id]);
 }
 
@@ -89,7 +89,7 @@ fn a_foreign_app_sees_nothing() {
     let mut w = World::new();
     let (amy, ben, foreign) = (w.sign_in("amy"), w.sign_in("ben"), w.foreigner("ben"));
     let sent = w.send(amy, text(to("ben"), "c1"));
-    assert_eq!(w.ids(ben), [sent.id.clone()]);
+    assert_eq!(w.ids(ben), std::slice::from_ref(&sent.id));
     assert_eq!(w.events(foreign), []);
     assert_eq!(w.history(foreign, to("amy")), []);
     assert_eq!(w.code(foreign, Request::RevokeMessage { id: sent.id }), code::NOT_FOUND);

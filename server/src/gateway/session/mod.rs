@@ -462,10 +462,13 @@ impl Sessions {
         Some(known.phase)
     }
 
+    /// The hello was taken: from now on silence counts, which may be due before the hello was.
     fn set_phase(&mut self, socket: SocketId, phase: Phase) {
-        if let Some(known) = self.sockets.get_mut(&socket) {
-            known.phase = phase;
-        }
+        let Some(known) = self.sockets.get_mut(&socket) else { return };
+        known.phase = phase;
+        self.timers.remove(&(known.armed, Timer::Socket(socket)));
+        known.armed = known.heard + 2 * self.config.ping_interval();
+        self.timers.insert((known.armed, Timer::Socket(socket)));
     }
 
     fn send(&mut self, socket: SocketId, frame: &ServerFrame) {

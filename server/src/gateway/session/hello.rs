@@ -105,7 +105,7 @@ impl Sessions {
         self.send(socket, &welcome);
     }
 
-    fn replay(&mut self, session: SessionId, socket: SocketId, ack: u64) {
+    pub(super) fn replay(&mut self, session: SessionId, socket: SocketId, ack: u64) {
         let Some(known) = self.sessions.get_mut(&session) else { return };
         known.outbox.acknowledge(ack);
         for text in known.outbox.after(ack).into_iter().flatten() {

@@ -202,6 +202,7 @@ impl Sessions {
         }
         self.stats.sign_ins += 1;
         self.welcome(now, session, socket, Some(snapshot));
+        self.replay(session, socket, 0);
     }
 
     /// The chat engine refused the sign-in. No `Over` follows.

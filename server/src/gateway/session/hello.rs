@@ -115,11 +115,11 @@ impl Sessions {
     }
 }
 
-fn secret_text(session: SessionId, secret: &[u8; 16]) -> String {
+pub(super) fn secret_text(session: SessionId, secret: &[u8; 16]) -> String {
     format!("{:x}-{:032x}", session.0, u128::from_be_bytes(*secret))
 }
 
-fn parse_secret(text: &str) -> Option<(SessionId, [u8; 16])> {
+pub(super) fn parse_secret(text: &str) -> Option<(SessionId, [u8; 16])> {
     let (id, secret) = text.split_once('-')?;
     let canonical = secret.len() == 32 && secret.bytes().all(|b| b.is_ascii_hexdigit());
     let secret = canonical.then(|| u128::from_str_radix(secret, 16).ok()).flatten()?;

@@ -72,6 +72,7 @@ pub(crate) fn run(Arguments { command, config: file }: Arguments) -> Result<()> 
         Command::Url(url) => say(&url.make(&load()?)?),
         Command::CheckConfig => {
             let config = load()?;
+            carillon::gateway::check_certificate(&config)?;
             let mode = if config.is_development() { " (no [[apps]]: development mode)" } else { "" };
             say(&format!("the configuration is good{mode}"))
         }
@@ -80,6 +81,7 @@ pub(crate) fn run(Arguments { command, config: file }: Arguments) -> Result<()> 
 
 fn serve(config: Config) -> Result<()> {
     start_log(&config)?;
+    carillon::gateway::check_certificate(&config)?;
     let key = config.is_development().then(|| key::development(&config.store.path)).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(carillon::node::run(config, key))

@@ -50,6 +50,11 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
+/// Whether certificate and key, if any are named, can be used. Errors name the file.
+pub fn check_certificate(config: &Config) -> io::Result<()> {
+    if config.listen.tls() { tls::check(&config.listen) } else { Ok(()) }
+}
+
 /// Serves until `stop`; then what is under way is finished. WebSockets are closed by the control thread.
 pub async fn serve(
     listener: TcpListener,

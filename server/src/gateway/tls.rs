@@ -81,6 +81,10 @@ impl Listener for TlsListener {
     }
 }
 
+pub(super) fn check(listen: &Listen) -> io::Result<()> {
+    Files { cert: listen.tls_cert.clone(), key: listen.tls_key.clone() }.load().map(drop)
+}
+
 type Current = Arc<RwLock<Arc<ServerConfig>>>;
 
 async fn accept(listener: TcpListener, config: Current, within: Duration, ready: mpsc::Sender<Ready>) {

@@ -18,6 +18,7 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut table = String::from("[\n");
     for file in files {
+        println!("cargo:rerun-if-changed={}", file.display());
         let name = file.strip_prefix(&root).map_err(io::Error::other)?.display().to_string();
         writeln!(table, "    ({name:?}, include_bytes!({:?})),", file.display().to_string())
             .map_err(io::Error::other)?;

@@ -50,7 +50,8 @@ impl Handshake {
     }
 
     pub(super) fn handle(&mut self, datagram: &[u8], now: Instant) -> Vec<HandshakeEvent> {
-        match self.dtls.handle_packet(datagram) {
+        // Time first: a client that lost our last flight repeats its own, and dimpl sends ours again only in the time it knows.
+        match self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(datagram)) {
             Ok(()) => self.drain(now),
             Err(_) => vec![HandshakeEvent::Failed],
         }

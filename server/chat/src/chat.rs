@@ -54,7 +54,8 @@ pub(crate) struct Session {
 pub(crate) struct Presence {
     /// Oldest first.
     pub(crate) sessions: Vec<SessionId>,
-    pub(crate) custom: String,
+    /// The custom status and the session that set it, with which it ends.
+    pub(crate) custom: Option<(SessionId, String)>,
     pub(crate) messages: Bucket,
     pub(crate) invitations: Bucket,
     /// The last messages that were not stored, so that a repeated send is known.

@@ -58,10 +58,14 @@ impl Chat {
         let key = (app, user);
         let Some(presence) = self.users.get_mut(&key) else { return };
         presence.sessions.retain(|s| *s != session);
+        // A device says what it is doing: gone, it says nothing, or "in a call" would stay for as long as another is on.
+        let said = presence.custom.take_if(|(by, _)| *by == session).is_some();
         if presence.sessions.is_empty() {
             self.users.remove(&key);
             self.outputs.push_back(Output::Presence { app, user: key.1.clone(), online: false });
             self.tell_watchers(app, &key.1);
+        } else if said {
+            self.tell_status(app, &key.1, None);
         }
     }
 
@@ -130,7 +134,7 @@ impl Chat {
         let is_first = !self.users.contains_key(&key);
         let presence = self.users.entry(key).or_insert_with(|| Presence {
             sessions: Vec::new(),
-            custom: String::new(),
+            custom: None,
             messages: Bucket::new(),
             invitations: Bucket::new(),
             unstored: VecDeque::new(),

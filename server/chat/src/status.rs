@@ -59,11 +59,9 @@ impl Chat {
             return refuse(code::TOO_LARGE, format!("status: {} bytes at most", self.config.custom_status_bytes_max));
         }
         if let Some(presence) = self.users.get_mut(&(asked.app, asked.user.clone())) {
-            presence.custom = custom;
+            presence.custom = (!custom.is_empty()).then_some((asked.session, custom));
         }
-        self.tell_watchers(asked.app, &asked.user);
-        let event = Event::StatusChanged(self.status(asked.app, &asked.user));
-        self.push_user(asked.app, &asked.user, Some(asked.session), &event);
+        self.tell_status(asked.app, &asked.user, Some(asked.session));
         Ok(json!({}))
     }
 
@@ -111,6 +109,13 @@ impl Chat {
         }
     }
 
+    /// To the user's watchers, and to its sessions but one.
+    pub(crate) fn tell_status(&mut self, app: AppId, user: &UserId, but: Option<SessionId>) {
+        self.tell_watchers(app, user);
+        let event = Event::StatusChanged(self.status(app, user));
+        self.push_user(app, user, but, &event);
+    }
+
     pub(crate) fn tell_watchers(&mut self, app: AppId, user: &UserId) {
         let event = Event::StatusChanged(self.status(app, user));
         for session in self.watchers_of(app, user) {
@@ -129,7 +134,7 @@ impl Chat {
 
     fn status(&self, app: AppId, user: &UserId) -> Status {
         let presence = self.users.get(&(app, user.clone()));
-        let custom = presence.map(|p| p.custom.clone()).unwrap_or_default();
+        let custom = presence.and_then(|p| p.custom.clone()).map(|(_, text)| text).unwrap_or_default();
         Status { user: user.clone(), online: presence.is_some(), custom }
     }
 }

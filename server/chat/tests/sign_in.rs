@@ -6,7 +6,7 @@ mod world;
 
 use carillon_config::DevicePolicy;
 use carillon_config::chat::Chat as Config;
-use carillon_proto::gateway::{ByeReason, Device, Platform, code};
+use carillon_proto::gateway::{ByeReason, Device, Event, Platform, Request, code};
 use carillon_proto::id::AppId;
 use std::io::Write;
 use world::*;
@@ -134,4 +134,51 @@ fn a_store_failure_lets_nobody_in() {
     assert!(!w.chat.is_online(APP, &user("amy")));
     w.store.fail_after(None);
     w.sign_in("amy");
+}
+
+#[test]
+fn a_custom_status_ends_with_the_session_that_set_it() {
+    let status = |w: &mut World, from| {
+        let value = w.ask(from, Request::GetStatus { users: vec![user("ben")] }).expect("a status");
+        (value["statuses"][0]["online"].as_bool().unwrap(), value["statuses"][0]["custom"].as_str().unwrap().to_owned())
+    };
+    let mut w = World::new();
+    let (amy, phone, laptop) = (w.sign_in("amy"), w.sign_in("ben"), w.sign_in("ben"));
+    w.ask(amy, Request::WatchStatus { users: vec![user("ben")] }).expect("watches");
+    w.ask(phone, Request::SetStatus { custom: "call_accept".into() }).expect("is set");
+    w.sign_out(laptop);
+    assert_eq!(status(&mut w, amy), (true, "call_accept".into()), "another device's end changes nothing");
+    let laptop = w.sign_in("ben");
+    w.inbox.clear();
+    w.sign_out(phone);
+    assert_eq!(status(&mut w, amy), (true, String::new()));
+    let told = |w: &mut World, who| {
+        let text =
+            |event| if let Event::StatusChanged(status) = event { (status.online, status.custom) } else { panic!() };
+        w.events(who).into_iter().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!((told(&mut w, amy), told(&mut w, laptop)), (vec![(true, String::new())], vec![(true, String::new())]));
+}
+
+#[test]
+fn a_page_that_is_loaded_again_says_its_status_anew() {
+    let mut w = World::new();
+    let (page, _) = w.join("ben", device("b"));
+    w.ask(page, Request::SetStatus { custom: "call_wait".into() }).expect("is set");
+    let (again, _) = w.join("ben", device("b"));
+    assert_eq!(w.presence(), [], "ben was never gone");
+    let value = w.ask(again, Request::GetStatus { users: vec![user("ben")] }).expect("a status");
+    assert_eq!(value["statuses"][0]["custom"], "", "the call of the page before is over");
+}
+
+#[test]
+fn the_last_device_to_set_a_status_is_the_one_it_ends_with() {
+    let mut w = World::new();
+    let (amy, phone, laptop) = (w.sign_in("amy"), w.sign_in("ben"), w.sign_in("ben"));
+    for (session, custom) in [(phone, "away"), (laptop, "busy")] {
+        w.ask(session, Request::SetStatus { custom: custom.into() }).expect("is set");
+    }
+    w.sign_out(phone);
+    let value = w.ask(amy, Request::GetStatus { users: vec![user("ben")] }).expect("a status");
+    assert_eq!(value["statuses"][0]["custom"], "busy");
 }

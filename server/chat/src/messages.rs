@@ -55,6 +55,12 @@ impl Chat {
         }
         message.modified += 1;
         store.update_message(asked.app, &message)?;
+        // Clients mark an invitation so before they answer it; an answer that never comes must not leave it ringing.
+        if let Some(Signal { envelope, data }) = signal_of(&message.kind, &message.payload)
+            && data.consumed
+        {
+            store.close_invitation(asked.app, &envelope.invite, &asked.user)?;
+        }
         let event = Event::MessageModified(Box::new(message.clone()));
         self.tell_all(store, asked.app, &message, Some(asked.session), |_| event.clone())?;
         Ok(json!({ "message": message }))

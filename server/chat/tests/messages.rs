@@ -4,7 +4,7 @@
 
 mod world;
 
-use carillon_chat::{Output, SessionId};
+use carillon_chat::Output;
 use carillon_proto::gateway::{Device, Event, ModifyMessage, Request, SendMessage, SendOptions, Sync, code};
 use serde_json::json;
 use world::*;
@@ -127,64 +127,6 @@ fn who_sends_too_fast_waits() {
     w.send(ben, text(to("amy"), "ben's own rate"));
     w.pass(1);
     w.send(amy, text(to("ben"), "more"));
-}
-
-fn ringing(w: &mut World, name: &str, at: &str) -> usize {
-    let (session, snapshot) = w.join(name, device(at));
-    assert_eq!(w.events(session), [], "not pushed besides");
-    snapshot.open_invitations.len()
-}
-
-fn called(w: &mut World) -> SessionId {
-    w.sign_in("ben");
-    let amy = w.sign_in("amy");
-    w.send(amy, signal(to("ben"), "c1", &invitation("i1", "amy", &["ben"], None)));
-    amy
-}
-
-#[test]
-fn an_open_invitation_rings_a_late_device_until_it_times_out() {
-    let mut w = World::new();
-    called(&mut w);
-    assert_eq!(ringing(&mut w, "ben", "late"), 1);
-    assert_eq!(ringing(&mut w, "cat", "c"), 0);
-    w.pass(29);
-    assert_eq!(ringing(&mut w, "ben", "later"), 1);
-    w.pass(1);
-    assert_eq!(ringing(&mut w, "ben", "too-late"), 0, "its own time-out is 30 s");
-}
-
-#[test]
-fn an_answered_or_cancelled_invitation_rings_no_more() {
-    let invite = invitation("i1", "amy", &["ben"], None);
-    let open = vec![user("ben")];
-    let answers = [
-        (invite.accept(user("ben")), "ben"),
-        (invite.reject(user("ben")), "ben"),
-        (invite.time_out(open.clone()), "ben"),
-        (invite.cancel(open), "amy"),
-    ];
-    for (answer, by) in answers {
-        for online in [false, true] {
-            let mut w = World::new();
-            called(&mut w);
-            let session = w.sign_in(by);
-            let peer = if by == "ben" { "amy" } else { "ben" };
-            let send = signal(to(peer), "c2", &answer);
-            w.send(session, if online { only_online(send) } else { send });
-            assert_eq!(ringing(&mut w, "ben", "late"), 0, "{:?}, stored nowhere: {online}", answer.envelope.action);
-        }
-    }
-}
-
-#[test]
-fn a_stranger_does_not_answer_for_the_invited() {
-    let mut w = World::new();
-    called(&mut w);
-    let eve = w.sign_in("eve");
-    let forged = invitation("i1", "amy", &["ben"], None).reject(user("ben"));
-    w.send(eve, signal(to("amy"), "c2", &forged));
-    assert_eq!(ringing(&mut w, "ben", "late"), 1);
 }
 
 #[test]

@@ -103,22 +103,24 @@ impl Chat {
         };
         store.put_group(asked.app, &group, &row)?;
         self.add(store, asked, &group, &asked.user.clone(), Role::Owner)?;
-        let (added, _) = self.add_all(store, asked, &group, create.members)?;
+        let (mut added, _) = self.add_all(store, asked, &group, create.members)?;
         self.tip(store, asked, &group, "join", &added)?;
-        self.announce(store, asked, &group, &added)?;
-        Ok(json!({ "group": self.info(store, asked.app, &group, true)? }))
+        added.push(asked.user.clone());
+        self.announce(store, asked, &group, &added)
     }
 
     fn join(&mut self, store: &mut dyn Store, asked: &Asked, group: &GroupId) -> Answer {
         let row = self.group_row(store, asked, group)?;
-        if store.member(asked.app, group, &asked.user)?.is_none() {
-            if !row.kind.is_open() {
-                return refuse(code::FORBIDDEN, "a private group is joined by a member's invitation");
-            }
-            self.add(store, asked, group, &asked.user.clone(), Role::Member)?;
-            self.tip(store, asked, group, "join", std::slice::from_ref(&asked.user))?;
+        if store.member(asked.app, group, &asked.user)?.is_some() {
+            return Ok(json!({ "group": self.info(store, asked.app, group, true)? }));
         }
-        Ok(json!({ "group": self.info(store, asked.app, group, true)? }))
+        if !row.kind.is_open() {
+            return refuse(code::FORBIDDEN, "a private group is joined by a member's invitation");
+        }
+        let me = std::slice::from_ref(&asked.user);
+        self.add(store, asked, group, &asked.user.clone(), Role::Member)?;
+        self.tip(store, asked, group, "join", me)?;
+        self.announce(store, asked, group, me)
     }
 
     fn leave(&mut self, store: &mut dyn Store, asked: &Asked, group: &GroupId) -> Answer {
@@ -134,6 +136,7 @@ impl Chat {
                     row.owner = heir.clone();
                     store.put_group(asked.app, group, &row)?;
                     store.put_member(asked.app, group, &heir, &MemberRow { role: Role::Owner, ..member })?;
+                    self.tell_members(store, asked, group)?;
                 }
                 None => store.delete_group(asked.app, group)?,
             }
@@ -162,10 +165,7 @@ impl Chat {
         }
         self.check_texts(&row.name, &row.avatar, &row.introduction, &row.notification)?;
         store.put_group(asked.app, group, &row)?;
-        let info = self.info(store, asked.app, group, true)?;
-        let event = Event::GroupChanged { group: group.clone(), info: info.clone() };
-        self.tell_members(store, asked, group, &event)?;
-        Ok(json!({ "group": info }))
+        self.tell_members(store, asked, group)
     }
 
     fn list_members(
@@ -383,12 +383,12 @@ impl Chat {
         self.tell_all(store, asked.app, &message, None, |_| event.clone())
     }
 
-    /// Tells new members of their group.
-    fn announce(&mut self, store: &dyn Store, asked: &Asked, group: &GroupId, added: &[UserId]) -> Result<(), Failure> {
+    /// Tells new members of their group, and answers with it.
+    fn announce(&mut self, store: &dyn Store, asked: &Asked, group: &GroupId, added: &[UserId]) -> Answer {
         let info = self.info(store, asked.app, group, true)?;
-        let event = Event::GroupChanged { group: group.clone(), info };
-        added.iter().for_each(|user| self.push_user(asked.app, user, None, &event));
-        Ok(())
+        let event = Event::GroupChanged { group: group.clone(), info: info.clone() };
+        added.iter().for_each(|user| self.push_user(asked.app, user, Some(asked.session), &event));
+        Ok(json!({ "group": info }))
     }
 
     fn tell_attributes(&mut self, store: &dyn Store, app: AppId, group: &GroupId) -> Result<(), Failure> {
@@ -400,17 +400,11 @@ impl Chat {
         Ok(())
     }
 
-    fn tell_members(
-        &mut self,
-        store: &dyn Store,
-        asked: &Asked,
-        group: &GroupId,
-        event: &Event,
-    ) -> Result<(), Failure> {
-        for (user, _) in store.members(asked.app, group, 0, self.config.group_members_max)? {
-            self.push_user(asked.app, &user, Some(asked.session), event);
-        }
-        Ok(())
+    /// Tells all members of their group as it is now, and answers with it.
+    fn tell_members(&mut self, store: &dyn Store, asked: &Asked, group: &GroupId) -> Answer {
+        let members = store.members(asked.app, group, 0, self.config.group_members_max)?;
+        let members: Vec<UserId> = members.into_iter().map(|(user, _)| user).collect();
+        self.announce(store, asked, group, &members)
     }
 
     fn info(&self, store: &dyn Store, app: AppId, id: &GroupId, whole: bool) -> Result<Option<Group>, Failure> {

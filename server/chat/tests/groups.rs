@@ -156,3 +156,194 @@ fn a_watcher_learns_comings_goings_and_texts() {
     w.sign_in("ben");
     assert_eq!(w.events(amy), []);
 }
+
+/// What a device was told of its groups, shortly: the owner and how many members; none: it is in it no more.
+fn groups_told(w: &mut World, session: SessionId) -> Vec<Option<(String, u32)>> {
+    let told = |event| match event {
+        Event::GroupChanged { info, .. } => Some(info.map(|info| (info.owner.to_string(), info.member_count))),
+        _ => None,
+    };
+    w.events(session).into_iter().filter_map(told).collect()
+}
+
+#[test]
+fn ones_own_other_devices_learn_of_a_group_made_joined_and_left() {
+    let mut w = World::new();
+    let (amy, amy2, ben, ben2) = (w.sign_in("amy"), w.sign_in("amy"), w.sign_in("ben"), w.sign_in("ben"));
+    create(&mut w, amy, "Public", &[]);
+    assert_eq!((groups_told(&mut w, amy), groups_told(&mut w, amy2)), (vec![], vec![Some(("amy".into(), 1))]));
+    w.ask(ben, Request::JoinGroup { group: group("team") }).expect("joins");
+    assert_eq!((groups_told(&mut w, ben), groups_told(&mut w, ben2)), (vec![], vec![Some(("amy".into(), 2))]));
+    w.ask(ben, Request::JoinGroup { group: group("team") }).expect("is in it already");
+    assert_eq!(groups_told(&mut w, ben2), []);
+    w.ask(ben, Request::LeaveGroup { group: group("team") }).expect("leaves");
+    assert_eq!((groups_told(&mut w, ben), groups_told(&mut w, ben2)), (vec![], vec![None]));
+    assert_eq!(w.code(ben, Request::LeaveGroup { group: group("team") }), code::NOT_MEMBER);
+}
+
+#[test]
+fn who_is_invited_learns_it_on_all_devices_and_the_others_by_a_tip() {
+    let mut w = World::new();
+    let (amy, cat, ben, ben2) = (w.sign_in("amy"), w.sign_in("cat"), w.sign_in("ben"), w.sign_in("ben"));
+    create(&mut w, amy, "Private", &["cat"]);
+    w.inbox.clear();
+    let users = ["ben", "cat", "nobody"].map(user).to_vec();
+    let invite = Request::InviteToGroup { group: group("team"), users };
+    assert_eq!(w.code(ben, invite.clone()), code::NOT_MEMBER);
+    assert_eq!(w.ask(cat, invite), Ok(json!({ "added": ["ben"], "failed": ["nobody"] })), "any member may");
+    for session in [ben, ben2] {
+        assert_eq!(groups_told(&mut w, session), [Some(("amy".into(), 3))]);
+    }
+    assert_eq!(tips(&w.messages(amy)), ["join"]);
+}
+
+#[test]
+fn the_owner_removes_and_the_removed_sees_nothing_more() {
+    let mut w = World::new();
+    let (amy, ben, ben2, cat) = (w.sign_in("amy"), w.sign_in("ben"), w.sign_in("ben"), w.sign_in("cat"));
+    create(&mut w, amy, "Public", &["ben", "cat"]);
+    w.inbox.clear();
+    let remove = |name| Request::RemoveFromGroup { group: group("team"), users: vec![user(name), user("amy")] };
+    assert_eq!(w.code(cat, remove("ben")), code::FORBIDDEN);
+    assert_eq!(w.ask(amy, remove("ben")), Ok(json!({ "removed": ["ben"] })), "the owner leaves by leaving");
+    assert_eq!((groups_told(&mut w, ben), groups_told(&mut w, ben2)), (vec![None], vec![None]));
+    assert_eq!(tips(&w.messages(cat)), ["remove"]);
+    w.send(amy, text(to_group("team"), "c1"));
+    assert_eq!(w.events(ben), []);
+    assert_eq!(w.code(ben, Request::SendMessage(text(to_group("team"), "c2"))), code::NOT_MEMBER);
+    assert_eq!(conversation(&mut w, ben), []);
+}
+
+#[test]
+fn the_longest_member_inherits_and_everybody_is_told() {
+    let mut w = World::new();
+    let (amy, cat, ben, ben2) = (w.sign_in("amy"), w.sign_in("cat"), w.sign_in("ben"), w.sign_in("ben"));
+    create(&mut w, amy, "Public", &[]);
+    for session in [cat, ben] {
+        w.pass(1);
+        w.ask(session, Request::JoinGroup { group: group("team") }).expect("joins");
+    }
+    w.inbox.clear();
+    w.ask(amy, Request::LeaveGroup { group: group("team") }).expect("leaves");
+    for session in [cat, ben, ben2] {
+        assert_eq!(groups_told(&mut w, session), [Some(("cat".into(), 2))]);
+    }
+    let value = w.ask(ben, Request::ListMembers { group: group("team"), offset: 0, limit: None }).expect("members");
+    let roles: Vec<_> = value["members"].as_array().unwrap().iter().map(|m| (&m["user"], &m["role"])).collect();
+    assert_eq!(roles, [(&json!("cat"), &json!("owner")), (&json!("ben"), &json!("member"))]);
+    assert_eq!(w.code(ben, Request::DismissGroup { group: group("team") }), code::FORBIDDEN);
+    w.ask(cat, Request::DismissGroup { group: group("team") }).expect("the heir may");
+}
+
+#[test]
+fn a_group_without_members_is_gone() {
+    let mut w = World::new();
+    let amy = w.sign_in("amy");
+    create(&mut w, amy, "Public", &[]);
+    w.ask(amy, Request::LeaveGroup { group: group("team") }).expect("leaves");
+    assert_eq!(w.ask(amy, Request::FindGroup { group: "team".into() }), Ok(json!({ "group": null })));
+    assert_eq!(w.code(amy, Request::JoinGroup { group: group("team") }), code::NOT_FOUND);
+}
+
+#[test]
+fn only_the_owner_changes_the_group_and_all_are_told() {
+    let mut w = World::new();
+    let (amy, amy2, ben) = (w.sign_in("amy"), w.sign_in("amy"), w.sign_in("ben"));
+    create(&mut w, amy, "Public", &["ben"]);
+    w.inbox.clear();
+    let set = Request::SetGroup {
+        group: group("team"),
+        name: Some("Crew".into()),
+        avatar: None,
+        introduction: None,
+        notification: Some("at nine".into()),
+    };
+    assert_eq!(w.code(ben, set.clone()), code::FORBIDDEN);
+    let answer = w.ask(amy, set).expect("is set");
+    assert_eq!((&answer["group"]["name"], &answer["group"]["notification"]), (&json!("Crew"), &json!("at nine")));
+    for session in [amy2, ben] {
+        let events = w.events(session);
+        assert!(matches!(&events[..], [Event::GroupChanged { info: Some(info), .. }] if info.name == "Crew"));
+    }
+    assert_eq!(w.events(amy), []);
+}
+
+#[test]
+fn only_members_read_attributes_members_and_history() {
+    let mut w = World::new();
+    let (amy, eve, foreign) = (w.sign_in("amy"), w.sign_in("eve"), w.foreigner("amy"));
+    create(&mut w, amy, "Public", &[]);
+    w.send(amy, text(to_group("team"), "c1"));
+    let set = Request::SetAttributes { group: group("team"), attributes: attributes("k", "v"), replace: false };
+    w.ask(amy, set.clone()).expect("sets");
+    let requests = [
+        Request::GetAttributes { group: group("team"), keys: Vec::new() },
+        Request::GetGroup { group: group("team") },
+        Request::ListMembers { group: group("team"), offset: 0, limit: None },
+        Request::GetMembers { group: group("team"), users: vec!["amy".into()] },
+        Request::ListMessages { with: to_group("team"), before: None, limit: None },
+        Request::MarkRead { with: to_group("team"), seq: None },
+        Request::DeleteConversation { with: to_group("team") },
+        Request::DeleteAttributes { group: group("team"), keys: Vec::new() },
+        set,
+    ];
+    for request in requests {
+        w.ask(amy, request.clone()).expect("a member may");
+        assert_eq!(w.code(eve, request.clone()), code::NOT_MEMBER, "{request:?}");
+        assert_eq!(w.code(foreign, request.clone()), code::NOT_MEMBER, "{request:?}");
+    }
+    let found = w.ask(eve, Request::FindGroup { group: "team".into() }).expect("is found by its id");
+    assert_eq!(found["group"]["attributes"], json!({}), "but nothing more is shown");
+    assert_eq!(w.events(eve), []);
+}
+
+#[test]
+fn some_attributes_are_asked_for_by_key() {
+    let mut w = World::new();
+    let (amy, ben) = (w.sign_in("amy"), w.sign_in("ben"));
+    create(&mut w, amy, "Public", &["ben"]);
+    for (key, value) in [("a", "1"), ("b", "2")] {
+        let set = Request::SetAttributes { group: group("team"), attributes: attributes(key, value), replace: false };
+        w.ask(ben, set).expect("any member sets");
+    }
+    let get = |keys: &[&str]| Request::GetAttributes {
+        group: group("team"),
+        keys: keys.iter().map(|k| (*k).to_owned()).collect(),
+    };
+    assert_eq!(w.ask(amy, get(&["b", "z"])), Ok(json!({ "attributes": { "b": "2" } })));
+    let delete = Request::DeleteAttributes { group: group("team"), keys: vec!["a".into()] };
+    assert_eq!(w.ask(amy, delete), Ok(json!({ "attributes": { "b": "2" } })));
+    assert_eq!(
+        w.events(ben).pop(),
+        Some(Event::GroupAttributes { group: group("team"), attributes: attributes("b", "2") })
+    );
+}
+
+#[test]
+fn a_group_and_its_requests_are_bounded() {
+    let config = carillon_config::chat::Chat {
+        group_members_max: 2,
+        groups_per_user_max: 1,
+        members_per_request_max: 3,
+        attributes_max: 1,
+        ..Default::default()
+    };
+    let mut w = World::with(Default::default(), config);
+    let (amy, ben, cat) = (w.sign_in("amy"), w.sign_in("ben"), w.sign_in("cat"));
+    create(&mut w, amy, "Public", &["ben"]);
+    assert_eq!(w.code(cat, Request::JoinGroup { group: group("team") }), code::LIMIT_REACHED);
+    let users = ["a", "b", "c", "d"].map(user).to_vec();
+    assert_eq!(w.code(amy, Request::InviteToGroup { group: group("team"), users }), code::LIMIT_REACHED);
+    let (name, avatar) = ("x".repeat(101), String::new());
+    let second = CreateGroup { group: None, kind: None, name, avatar, members: Vec::new() };
+    assert_eq!(w.code(cat, Request::CreateGroup(second.clone())), code::TOO_LARGE);
+    let second = CreateGroup { name: "second".into(), ..second };
+    assert_eq!(w.code(ben, Request::CreateGroup(second.clone())), code::LIMIT_REACHED);
+    assert_eq!(
+        w.code(cat, Request::CreateGroup(CreateGroup { group: Some(group("team")), ..second })),
+        code::ALREADY_EXISTS
+    );
+    let both = BTreeMap::from([("a".to_owned(), String::new()), ("b".to_owned(), String::new())]);
+    let set = Request::SetAttributes { group: group("team"), attributes: both, replace: false };
+    assert_eq!(w.code(amy, set), code::LIMIT_REACHED);
+}

@@ -2,7 +2,7 @@
  * A small event emitter: listeners run in the order they came, and one that throws does not stop the others.
  */
 
-/** @typedef {(payload: any) => void} Listener */
+/** @typedef {(...payload: any[]) => void} Listener */
 
 export class Emitter {
   /** @type {Map<string, {fn: Listener, context: any, once: boolean}[]>} */
@@ -43,15 +43,15 @@ export class Emitter {
 
   /**
    * @param {string} name
-   * @param {any} [payload]
+   * @param {...any} payload
    */
-  emit(name, payload) {
+  emit(name, ...payload) {
     const list = this.#listeners.get(name);
     if (!list) return;
     for (const { fn, context, once } of [...list]) {
       if (once) this.off(name, fn);
       try {
-        fn.call(context, payload);
+        fn.call(context, ...payload);
       } catch (error) {
         // The application's fault: it shows in its console, and our state machine goes on.
         console.error(`carillon: a listener of "${name}" threw`, error);

@@ -139,11 +139,11 @@ test('a kick ends the session, a stopping server does not', async () => {
 });
 
 test('the session of a page is found by other modules until it ends', async () => {
-  const { net, client } = await online();
-  assert.equal(sharedGateway(1, 'amy'), client);
+  const { net, client } = await online({ app: 7 });
+  assert.equal(sharedGateway(7, 'amy'), client);
   assert.equal(sharedGateway(2, 'amy'), null);
   net.last().say({ t: 'bye', reason: 'kickedByDevice', message: 'elsewhere', code: 0 });
-  assert.equal(sharedGateway(1, 'amy'), null);
+  assert.equal(sharedGateway(7, 'amy'), null);
 });
 
 test('the page says once where the gateway is', () => {

@@ -4,7 +4,7 @@
 use call::SeatId;
 use carillon_call as call;
 use carillon_chat::SessionId;
-use carillon_proto::gateway::{ErrorBody, Event, MediaState, Offer, Volume, code};
+use carillon_proto::gateway::{ErrorBody, Event, MediaState, Offer, TrackName, Volume, code};
 use carillon_proto::id::{AppId, RoomId, UserId};
 use carillon_sfu as sfu;
 use serde_json::{Value, json};
@@ -230,6 +230,9 @@ impl Exchange {
             sfu::Event::TrackEnded { participant, track } => {
                 vec![tell_calls(participant, call::MediaEvent::TrackEnded(track))]
             }
+            sfu::Event::TrackUnplayable { participant, publisher, track, codec } => {
+                self.unplayable(participant, publisher, track, codec).into_iter().collect()
+            }
             sfu::Event::Volumes { room, volumes, speaker } => self.to_room(room, |room| Event::RoomVolumes {
                 room,
                 volumes: (volumes.iter())
@@ -255,6 +258,19 @@ impl Exchange {
             Some(Step::Push { session: seat.session?, event })
         });
         std::iter::once(tell_calls(who, event)).chain(told).collect()
+    }
+
+    fn unplayable(
+        &self,
+        who: ParticipantId,
+        publisher: ParticipantId,
+        track: TrackName,
+        codec: Option<sfu::transport::Codec>,
+    ) -> Option<Step> {
+        let seat = self.seats.get(&SeatId(who.0))?;
+        let (room, user) = (seat.room.clone(), self.user_of(publisher)?);
+        let event = Event::RoomUnplayable { room, user, track, codec: codec.map(|codec| codec.to_string()) };
+        Some(Step::Push { session: seat.session?, event })
     }
 
     fn to_room(&self, key: RoomKey, event: impl Fn(RoomId) -> Event) -> Vec<Step> {

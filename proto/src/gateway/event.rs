@@ -45,6 +45,9 @@ pub enum Event {
     /// One's media connection: `connected`, `lost` (restart ICE), `closed` (make a new one).
     #[serde(rename = "room.media")]
     RoomMedia { room: RoomId, state: MediaState },
+    /// `user` sends `track` in a codec that one's last offer lacks (`H264`, …), so nothing comes. `None`: it comes again.
+    #[serde(rename = "room.unplayable")]
+    RoomUnplayable { room: RoomId, user: UserId, track: TrackName, codec: Option<String> },
     /// One is out of the room.
     #[serde(rename = "room.removed")]
     RoomRemoved { room: RoomId, reason: LeaveReason },
@@ -307,6 +310,7 @@ pub const EVENTS: &[&str] = &[
     "room.volumes",
     "room.quality",
     "room.media",
+    "room.unplayable",
     "room.removed",
     "call.changed",
 ];

@@ -1,5 +1,6 @@
 //! The whole vocabulary of the media engine: what it is told, what it wants done or known.
 
+use crate::transport::Codec;
 use carillon_proto::gateway::TrackName;
 use std::net::SocketAddr;
 
@@ -144,6 +145,9 @@ pub enum Event {
     TrackStarted { participant: ParticipantId, track: TrackName },
     /// Its section was removed, or its transport closed.
     TrackEnded { participant: ParticipantId, track: TrackName },
+    /// What `publisher` sends comes in a codec that `participant` did not negotiate: nothing is forwarded. `None`: it
+    /// plays again. Where the subscription or the track ends nothing more is told.
+    TrackUnplayable { participant: ParticipantId, publisher: ParticipantId, track: TrackName, codec: Option<Codec> },
     /// Loudness of those who are heard, 0…100, and who speaks. Every 300 ms while anybody is heard, once when all fell silent.
     Volumes { room: RoomKey, volumes: Vec<(ParticipantId, u8)>, speaker: Option<ParticipantId> },
     /// Network quality of each participant, 0 unknown, 1 excellent … 6 down. Every 2 s.

@@ -48,6 +48,10 @@ pub(crate) struct Subscription {
     running: Option<u32>,
     /// How the codec forwarded last is called here.
     codec: Option<Called>,
+    /// What the publication sends and nothing here decodes.
+    unplayable: Option<Codec>,
+    /// The same as it was told last.
+    told: Option<Codec>,
     answered: Answered,
     packets: u32,
     octets: u32,
@@ -113,6 +117,8 @@ impl Subscription {
             repeatable_from: munger.next(),
             running: None,
             codec: None,
+            unplayable: None,
+            told: None,
             answered: Answered::default(),
             packets: 0,
             octets: 0,
@@ -143,6 +149,18 @@ impl Subscription {
         self.codecs.first().map_or(90_000, |c| c.clock_rate)
     }
 
+    /// Whether a codec was negotiated that decodes `source`.
+    pub(crate) fn decodes(&self, source: Codec) -> bool {
+        self.codecs.iter().any(|c| c.codec.decodes(source))
+    }
+
+    /// What the subscriber cannot play (`Some(None)`: it can again), once per change.
+    pub(crate) fn poll_unplayable(&mut self) -> Option<Option<Codec>> {
+        let changed = self.unplayable != self.told;
+        self.told = self.unplayable;
+        changed.then_some(self.told)
+    }
+
     pub(crate) fn stream(&self) -> &SendStream {
         &self.stream
     }
@@ -156,6 +174,7 @@ impl Subscription {
         if self.publication != publication {
             self.publication = publication;
             self.running = None;
+            (self.unplayable, self.told) = (None, None);
         }
     }
 
@@ -180,6 +199,12 @@ impl Subscription {
                     self.send(packet, outlet);
                 }
             }
+            return Lacks::Nothing;
+        }
+        // Before a keyframe is waited for: it would play as little.
+        let newest = publication.pending.iter().max().and_then(|seq| publication.history().get(*seq));
+        if newest.is_some_and(|packet| self.called(packet.codec).is_none()) {
+            outlet.stats.count_drop(DropReason::NoCodec);
             return Lacks::Nothing;
         }
         let Some(first) = self.place_to_start(publication, late_start, outlet.now) else {
@@ -340,8 +365,9 @@ impl Subscription {
     fn called(&mut self, codec: Codec) -> Option<Called> {
         if self.codec.is_none_or(|called| called.codec != codec) {
             let same = self.codecs.iter().find(|c| c.codec == codec);
-            let found = same.or_else(|| self.codecs.iter().find(|c| c.codec.decodes(codec)))?;
-            self.codec = Some(Called { codec, pt: found.payload_type, rtx_pt: found.rtx });
+            let found = same.or_else(|| self.codecs.iter().find(|c| c.codec.decodes(codec)));
+            self.codec = found.map(|found| Called { codec, pt: found.payload_type, rtx_pt: found.rtx });
+            self.unplayable = self.codec.is_none().then_some(codec);
         }
         self.codec
     }

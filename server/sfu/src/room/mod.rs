@@ -171,6 +171,7 @@ impl Room {
         publication.queued = false;
         let late_start = context.config.late_start();
         let mut lacks_keyframe = false;
+        let mut changed = Vec::new();
         for subscription in &publication.subscribers {
             let Some(subscription) = self.subscriptions.get_mut(*subscription) else { continue };
             let connection = self.members.get_mut(subscription.member).and_then(|m| m.connection.as_mut());
@@ -179,8 +180,16 @@ impl Room {
                 Lacks::Keyframe => lacks_keyframe = true,
                 Lacks::Nothing => {}
             }
+            if let Some(codec) = subscription.poll_unplayable() {
+                changed.push((subscription.member, codec));
+            }
         }
         publication.pending.clear();
+        let (publisher, track) = (publication.owner, publication.track);
+        for (member, codec) in changed {
+            let Some(participant) = self.members.get(member).map(|m| m.id) else { continue };
+            context.event(Event::TrackUnplayable { participant, publisher, track, codec });
+        }
         match publication.keyframes.next_due(context.now) {
             _ if !lacks_keyframe => {}
             // Asked for before there was anybody to ask, perhaps.

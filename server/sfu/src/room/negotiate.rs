@@ -5,7 +5,9 @@ use crate::context::Context;
 use crate::egress::Subscription;
 use crate::ingress::{Inbound, kind_of};
 use crate::participant::{Connection, Participant};
-use crate::transport::{ExtensionIds, Kind, Label, Negotiated, Offer, OfferedSection, Policy, Section, Transport};
+use crate::transport::{
+    Codec, ExtensionIds, Kind, Label, Negotiated, Offer, OfferedSection, Policy, Section, Transport,
+};
 use crate::{OfferError, ParticipantId, Publish, Subscribe};
 use carillon_config::media::Media;
 use carillon_proto::gateway::TrackName;
@@ -19,6 +21,8 @@ struct Plan<'a> {
     config: &'a Media,
     publish: &'a Publish,
     subscribe: &'a Subscribe,
+    /// How many others in the room cannot decode a video codec.
+    unable: &'a BTreeMap<Codec, usize>,
     tracks: BTreeMap<String, TrackName>,
     targets: BTreeMap<String, Target>,
 }
@@ -48,11 +52,12 @@ impl Room {
     ) -> Result<String, OfferError> {
         let offer = Offer::parse(sdp)?;
         let member = self.by_id.get(&id).copied().ok_or(OfferError::Gone)?;
+        let unable = self.unable(member);
         let participant = self.members.get_mut(member).ok_or(OfferError::Gone)?;
         let mut connection = participant.connection.take();
         let known = connection.as_mut().filter(|c| !c.transport.is_foreign(&offer));
         let config = context.config.clone();
-        let mut plan = Plan::new(participant, &config, publish, subscribe);
+        let mut plan = Plan::new(participant, &config, publish, subscribe, &unable);
         let mut policy = |section: OfferedSection<'_>| plan.policy(section);
         let mut fresh = None;
         let negotiated = match known {
@@ -95,6 +100,18 @@ impl Room {
         }
         self.forget_connection(context, id);
         before
+    }
+
+    /// How many of the others' video subscriptions cannot decode each codec: a publisher is to send one that all take.
+    fn unable(&self, publisher: u32) -> BTreeMap<Codec, usize> {
+        let mut unable = BTreeMap::new();
+        let others = self.subscriptions.iter().map(|(_, s)| s);
+        for subscription in others.filter(|s| s.kind == Kind::Video && s.member != publisher) {
+            for codec in Codec::VIDEO.into_iter().filter(|codec| !subscription.decodes(*codec)) {
+                *unable.entry(codec).or_default() += 1;
+            }
+        }
+        unable
     }
 
     fn inbound_of(&self, member: u32) -> Vec<u32> {
@@ -231,8 +248,14 @@ impl Room {
 }
 
 impl<'a> Plan<'a> {
-    fn new(participant: &'a Participant, config: &'a Media, publish: &'a Publish, subscribe: &'a Subscribe) -> Self {
-        Self { participant, config, publish, subscribe, tracks: BTreeMap::new(), targets: BTreeMap::new() }
+    fn new(
+        participant: &'a Participant,
+        config: &'a Media,
+        publish: &'a Publish,
+        subscribe: &'a Subscribe,
+        unable: &'a BTreeMap<Codec, usize>,
+    ) -> Self {
+        Self { participant, config, publish, subscribe, unable, tracks: BTreeMap::new(), targets: BTreeMap::new() }
     }
 
     fn policy(&mut self, section: OfferedSection<'_>) -> Policy {
@@ -244,7 +267,11 @@ impl<'a> Plan<'a> {
         if let Some(target) = target {
             self.targets.insert(section.mid.to_owned(), target);
         }
-        Policy { receive: track.is_some(), send: target.map(|target| self.label(section, target)) }
+        let unable = match section.kind {
+            Kind::Video if track.is_some() => self.unable.clone(),
+            Kind::Audio | Kind::Video => BTreeMap::new(),
+        };
+        Policy { receive: track.is_some(), send: target.map(|target| self.label(section, target)), unable }
     }
 
     /// The track that a section publishes: of its kind, each once, within privileges and bounds.
@@ -360,7 +387,8 @@ impl Room {
             Subscribe::Automatic { .. } => Publish::Named(Vec::new()),
             Subscribe::Named(_) => Publish::ByKind,
         };
-        let mut plan = Plan::new(participant, &config, &publish, subscribe);
+        let unable = BTreeMap::new();
+        let mut plan = Plan::new(participant, &config, &publish, subscribe, &unable);
         for section in &sections {
             plan.policy(OfferedSection { mid: &section.mid, kind: section.kind, sends: true, receives: true });
         }
@@ -415,9 +443,10 @@ mod tests {
             (&named(&[Microphone]), all, "aa", &[true, false]),
         ];
         let (config, nothing) = (Media::default(), Subscribe::Named(Vec::new()));
+        let unable = BTreeMap::new();
         for (publish, privileges, sections, want) in table {
             let participant = Participant::new(ParticipantId(1), privileges);
-            let mut plan = Plan::new(&participant, &config, publish, &nothing);
+            let mut plan = Plan::new(&participant, &config, publish, &nothing, &unable);
             let got: Vec<bool> = ask(&mut plan, sections).iter().map(|policy| policy.receive).collect();
             assert_eq!(got, want, "{publish:?} {sections}");
         }
@@ -430,13 +459,14 @@ mod tests {
         let privileges = Privileges { receive_video: false, ..Privileges::ALL };
         let participant = Participant::new(ParticipantId(1), privileges);
         let (config, nothing) = (Media::default(), Publish::Named(Vec::new()));
-        let mut plan = Plan::new(&participant, &config, &nothing, &subscribe);
+        let unable = BTreeMap::new();
+        let mut plan = Plan::new(&participant, &config, &nothing, &subscribe, &unable);
         let sends: Vec<_> = ask(&mut plan, "AVVA").into_iter().map(|policy| policy.send).collect();
         let label = Label { stream: "2".to_owned(), track: "2-microphone".to_owned() };
         assert_eq!(sends, [Some(label), None, None, None]);
         let config = Media { subscriptions_per_participant_max: 2, ..Media::default() };
         let automatic = Subscribe::Automatic { from: Some(B) };
-        let mut plan = Plan::new(&participant, &config, &nothing, &automatic);
+        let mut plan = Plan::new(&participant, &config, &nothing, &automatic, &unable);
         let streams: Vec<_> =
             ask(&mut plan, "AVAV").into_iter().map(|policy| policy.send.map(|label| label.stream)).collect();
         assert_eq!(streams, [Some("room-0".to_owned()), Some("room-0".to_owned()), None, None]);

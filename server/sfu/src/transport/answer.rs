@@ -76,7 +76,7 @@ fn settle(
     let direction = Direction::new(offered.sends && policy.receive, offered.receives && policy.send.is_some());
     // A held section keeps its codecs and feedback as a publisher's, so that it can come back without surprise.
     let shape = if direction == Direction::Off { Direction::new(offered.sends, offered.receives) } else { direction };
-    let codecs = codecs::negotiate(section, offered.kind, shape);
+    let codecs = codecs::negotiate(section, offered.kind, shape, &policy.unable);
     if codecs.is_empty() {
         return None;
     }

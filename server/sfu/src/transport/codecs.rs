@@ -2,6 +2,7 @@
 
 use super::{Codec, Direction, ExtensionIds, Feedback, H264Profile, Kind, NegotiatedCodec};
 use carillon_proto::sdp::{Extension, Payload, Section};
+use std::collections::BTreeMap;
 
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
@@ -14,8 +15,14 @@ const VIDEO_ORIENTATION: &str = "urn:3gpp:video-orientation";
 /// Packets carry one-byte headers (RFC 8285 section 4.2): ids above 14 do not fit them.
 const EXTENSION_ID_MAX: u8 = 14;
 
-/// The codecs that both sides speak, in the offer's order, each with the payload types around it.
-pub(super) fn negotiate(offered: &Section, kind: Kind, direction: Direction) -> Vec<NegotiatedCodec> {
+/// The codecs that both sides speak, each with the payload types around it, in the server's one order: a publisher sends
+/// the first. Those that fewest of `unable` lack come first, then as `Codec::rank` says, then as they were offered.
+pub(super) fn negotiate(
+    offered: &Section,
+    kind: Kind,
+    direction: Direction,
+    unable: &BTreeMap<Codec, usize>,
+) -> Vec<NegotiatedCodec> {
     let codecs = offered.payloads.iter().filter_map(|payload| {
         let codec = identify(payload).filter(|c| c.kind() == kind)?;
         Some(NegotiatedCodec {
@@ -27,7 +34,9 @@ pub(super) fn negotiate(offered: &Section, kind: Kind, direction: Direction) -> 
             feedback: feedback(payload, direction),
         })
     });
-    codecs.collect()
+    let mut codecs: Vec<_> = codecs.collect();
+    codecs.sort_by_key(|c| (unable.get(&c.codec).copied().unwrap_or(0), c.codec.rank()));
+    codecs
 }
 
 /// The answer's payloads: RED stands before the opus it wraps, which makes browsers send it.

@@ -21,7 +21,7 @@ use dtls::{Handshake, HandshakeEvent};
 use ice::Ice;
 use is::IceCreds;
 use srtp::Srtp;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,8 @@ pub struct Policy {
     pub receive: bool,
     /// `None`: the server sends nothing here.
     pub send: Option<Label>,
+    /// How many who are to receive what is published here cannot decode a codec; none where it is not named.
+    pub unable: BTreeMap<Codec, usize>,
 }
 
 /// What the client's page sees of a track that the server sends (`a=msid`); characters outside RFC 8830's token become `_`.

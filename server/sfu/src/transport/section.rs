@@ -8,7 +8,7 @@ pub struct Section {
     pub mid: String,
     pub kind: Kind,
     pub direction: Direction,
-    /// The publisher sends the first unless it has reason not to; a subscriber takes any.
+    /// In the server's order: the publisher sends the first unless it has reason not to; a subscriber takes any.
     pub codecs: Vec<NegotiatedCodec>,
     pub extensions: ExtensionIds,
     /// `Some` where the client may send.
@@ -109,6 +109,31 @@ impl Codec {
         match self {
             Self::Opus => Kind::Audio,
             Self::Vp8 | Self::Vp9 | Self::H264(_) | Self::Av1 => Kind::Video,
+        }
+    }
+
+    /// All video codecs, in the order of `rank`.
+    pub const VIDEO: [Self; 7] = [
+        Self::Vp8,
+        Self::Vp9,
+        Self::H264(H264Profile::ConstrainedBaseline),
+        Self::H264(H264Profile::Baseline),
+        Self::H264(H264Profile::Main),
+        Self::H264(H264Profile::High),
+        Self::Av1,
+    ];
+
+    /// The server's order of preference, 0 first. VP8 is what every browser decodes (a Firefox may lack H.264, a Safari
+    /// AV1), so it leads; AV1 is last, for it costs callers on small devices most.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Opus | Self::Vp8 => 0,
+            Self::Vp9 => 1,
+            Self::H264(H264Profile::ConstrainedBaseline) => 2,
+            Self::H264(H264Profile::Baseline) => 3,
+            Self::H264(H264Profile::Main) => 4,
+            Self::H264(H264Profile::High) => 5,
+            Self::Av1 => 6,
         }
     }
 

@@ -54,6 +54,8 @@ pub struct World {
     pub peers: Vec<Peer>,
     pub events: Vec<Event>,
     pub answers: BTreeMap<u64, Result<String, carillon_sfu::OfferError>>,
+    /// The SDP that was answered last.
+    pub last_answer: String,
     pub delay: Duration,
     /// Each datagram takes up to this much longer, so that their order changes.
     pub jitter: Duration,
@@ -91,6 +93,7 @@ impl World {
             peers: Vec::new(),
             events: Vec::new(),
             answers: BTreeMap::new(),
+            last_answer: String::new(),
             delay: Duration::from_millis(10),
             jitter: Duration::ZERO,
             dice: 3,
@@ -176,6 +179,7 @@ impl World {
         let participant = self.peers[n].participant;
         self.command(Command::Offer { request, participant, sdp, publish, subscribe });
         let answer = self.answers.remove(&request.0).expect("answered at once").expect("a good offer");
+        self.last_answer.clone_from(&answer);
         let answer = SdpAnswer::from_sdp_string(&answer).expect("a good answer");
         self.peers[n].rtc.sdp_api().accept_answer(pending, answer).expect("fits the offer");
         self.drain();

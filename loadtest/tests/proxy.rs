@@ -1,5 +1,5 @@
 //! The proxy between two real sockets.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 
 use carillon_loadtest::impair::{Answer, Command, Directions, Profile, Proxy, Remote};
 use std::net::{SocketAddr, UdpSocket};

@@ -142,8 +142,8 @@ export class MediaLink extends Emitter {
     if (this.#ready === ready || this.#state === 'closed') return;
     this.#ready = ready;
     if (!ready) return;
-    const broken = this.#pc && this.#state !== 'connected' && this.#pc.connectionState !== 'connected';
-    if (broken && this.#pc?.remoteDescription) this.restartIce();
+    const broken = this.#pc?.remoteDescription && this.#pc.connectionState !== 'connected';
+    if (broken && !this.#running) this.restartIce();
     else this.#run();
   }
 

@@ -5,7 +5,7 @@
 
 import { backOff, systemClock } from './clock.js';
 import { Emitter } from './emitter.js';
-import { asCarillonError, GatewayCode } from './errors.js';
+import { asCarillonError, CarillonError, Code, GatewayCode } from './errors.js';
 import { kindOf, MediaLink } from './media_link.js';
 
 /** How often and how long an entry that failed by the network is tried again: as long as the server may keep the seat. */
@@ -50,6 +50,8 @@ export class RoomClient extends Emitter {
   /** @type {Map<string, Set<TrackName>>} told as `media` */ #shown = new Map();
   /** @type {MediaLink | null} */ #media = null;
   /** @type {(() => void)[]} */ #listening = [];
+  /** The seat was taken; false while the first entry is under way. */
+  #inside = false;
   /** Grows with each entry and leave, so that what belongs to an earlier stay is recognised. */
   #stay = 0;
 
@@ -109,8 +111,8 @@ export class RoomClient extends Emitter {
     this.#privateMapKey = privateMapKey;
     this.#listen(room);
     try {
-      const entered = await this.#ask('room.enter', { privateMapKey });
-      if (this.#stay !== stay) throw new Error('left while entering');
+      const entered = await this.#firstEntry(stay);
+      this.#inside = true;
       this.#takeRoster(entered.participants);
       this.#sendStates();
       this.#link().setReady(true);
@@ -118,6 +120,24 @@ export class RoomClient extends Emitter {
     } catch (error) {
       if (this.#stay === stay) this.#forget();
       throw asCarillonError(error);
+    }
+  }
+
+  /**
+   * @param {number} stay
+   * @returns {Promise<import('./protocol.js').EnteredRoom>}
+   */
+  async #firstEntry(stay) {
+    for (let again = true; ; again = false) {
+      try {
+        const entered = await this.#ask('room.enter', { privateMapKey: this.#privateMapKey });
+        if (this.#stay !== stay) throw new CarillonError(Code.SESSION_LOST, 'left while entering');
+        return entered;
+      } catch (error) {
+        // Entering twice is the same as once.
+        const lost = asCarillonError(error).code === Code.SESSION_LOST;
+        if (!lost || !again || this.#stay !== stay || this.#gateway.state !== 'online') throw error;
+      }
     }
   }
 
@@ -196,7 +216,7 @@ export class RoomClient extends Emitter {
       on('room.removed', ({ reason }) => this.#removed(reason)),
       this.#gateway.on('state', ({ state }) => state !== 'online' && this.#media?.setReady(false)),
       this.#gateway.on('resumed', () => this.#media?.setReady(true)),
-      this.#gateway.on('session', () => this.#reenter()),
+      this.#gateway.on('session', () => this.#inside && this.#reenter()),
       this.#gateway.on('ended', () => this.#removed('lost')),
     ];
   }
@@ -309,7 +329,7 @@ export class RoomClient extends Emitter {
     try {
       return await this.#ask('room.offer', offer);
     } catch (error) {
-      if (asCarillonError(error).code === GatewayCode.NOT_IN_ROOM && this.#room !== null) this.#reenter();
+      if (asCarillonError(error).code === GatewayCode.NOT_IN_ROOM && this.#inside) this.#reenter();
       throw error;
     }
   }
@@ -383,6 +403,7 @@ export class RoomClient extends Emitter {
     for (const off of this.#listening) off();
     this.#listening = [];
     this.#room = null;
+    this.#inside = false;
     const media = this.#media;
     this.#media = null;
     media?.close();

@@ -2,26 +2,38 @@
 import { keepPeerConnections, receivedMedia } from './browser.mjs';
 
 /** Generous: a machine at load 8 still reaches it. Success never waits for it. */
-const PATIENCE_MS = 45_000;
+export const PATIENCE_MS = 60_000;
+const POLL_MS = 200;
+
+/** Repeats `look` until it gives something true, and returns that; `what` and the last look tell why it never did. */
+export async function until(look, what, { within = PATIENCE_MS, every = POLL_MS } = {}) {
+  const deadline = Date.now() + within;
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen;
+    if (Date.now() > deadline) throw new Error(typeof what === 'function' ? what() : what);
+    await new Promise((r) => setTimeout(r, every));
+  }
+}
 
 export class User {
   /**
    * @param {import('playwright-core').Browser} browser
    * @param {import('./server.mjs').Server} server
    * @param {string} name
+   * @param {{viewport?: {width: number, height: number}, before?: ((...args: any[]) => void)[], userSig?: string, locale?: string}} [options]
+   *   `before`: functions that run in the page before its own scripts
    */
-  static async signIn(browser, server, name, { viewport = { width: 1280, height: 800 } } = {}) {
-    const context = await browser.newContext({ viewport, locale: 'en-US' });
-    await context.addInitScript(keepPeerConnections);
+  static async signIn(browser, server, name, { viewport = { width: 1280, height: 800 }, before = [], userSig, locale = 'en-US' } = {}) {
+    const context = await browser.newContext({ viewport, locale });
+    for (const script of [keepPeerConnections, ...before]) await context.addInitScript(script);
     const page = await context.newPage();
     const user = new User(name, context, page);
     page.on('console', (m) => user.console.push(`${m.type()}: ${m.text()}`));
     page.on('pageerror', (e) => user.errors.push(String(e)));
     page.setDefaultTimeout(PATIENCE_MS);
     await page.goto(server.origin);
-    await user.byId('sign-in-name').fill(name);
-    await user.byId('sign-in').click();
-    await user.byId('callee-input').waitFor();
+    await user.signInWith(userSig);
     return user;
   }
 
@@ -35,12 +47,29 @@ export class User {
     this.errors = [];
   }
 
+  async signInWith(userSig) {
+    await this.fill('sign-in-name', this.name);
+    if (userSig) await this.fill('sign-in-sig', userSig);
+    await this.click('sign-in');
+    await this.isIdle();
+  }
+
+  // ---- what differs between browser drivers ----
+
   byId(id) {
     return this.page.getByTestId(id);
   }
 
   async click(id) {
     await this.byId(id).click();
+  }
+
+  async fill(id, text) {
+    await this.byId(id).fill(text);
+  }
+
+  async press(id, key) {
+    await this.byId(id).press(key);
   }
 
   async sees(id) {
@@ -51,11 +80,19 @@ export class User {
     await this.byId(id).waitFor({ state: 'hidden' });
   }
 
+  /** Waits for an element with these attributes; a value of `null` is an attribute that is not there. */
+  async seesWith(id, attributes) {
+    const parts = Object.entries(attributes).map(([name, value]) => (value === null ? `:not([${name}])` : `[${name}="${value}"]`));
+    await this.page.locator(`[data-testid="${id}"]${parts.join('')}`).waitFor();
+  }
+
+  // ---- calls ----
+
   /** @param {string[]} names @param {'video' | 'audio'} type */
   async calls(names, type = 'video') {
     for (const name of names) {
-      await this.byId('callee-input').fill(name);
-      await this.byId('callee-input').press('Enter');
+      await this.fill('callee-input', name);
+      await this.press('callee-input', 'Enter');
     }
     await this.click(`call-${type}`);
   }
@@ -74,19 +111,20 @@ export class User {
     await this.sees('callee-input');
   }
 
+  // ---- media ----
+
   media() {
     return this.page.evaluate(receivedMedia);
   }
 
   /** Waits until the page's media satisfies `enough`, and returns it. */
   async mediaWhere(enough, what) {
-    const deadline = Date.now() + PATIENCE_MS;
-    for (;;) {
-      const media = await this.media();
-      if (enough(media)) return media;
-      if (Date.now() > deadline) throw new Error(`${this.name}: ${what}; last: ${JSON.stringify(media)}`);
-      await this.page.waitForTimeout(200);
-    }
+    let media;
+    const look = async () => {
+      media = await this.media();
+      return enough(media) && media;
+    };
+    return until(look, () => `${this.name}: ${what}; last: ${JSON.stringify(media)}\n${this.console.slice(-20).join('\n')}`);
   }
 
   /** Frames decoded and shown from now on. */

@@ -35,8 +35,8 @@ export function backOff(clock, attempt, baseMs, maxMs) {
  */
 export function uuid() {
   if (globalThis.crypto?.randomUUID) return globalThis.crypto.randomUUID();
-  // Pages without TLS have no randomUUID.
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+  // Pages without TLS have no randomUUID, mini-programs no crypto: the id must be new, not secret.
+  const bytes = globalThis.crypto?.getRandomValues?.(new Uint8Array(16)) ?? Uint8Array.from({ length: 16 }, () => Math.random() * 256);
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');

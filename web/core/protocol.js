@@ -23,7 +23,24 @@
  * @property {string} clientId
  * @property {string} nick
  * @property {string} avatar
+ * @property {string | null} [priority]
+ * @property {string} [cloudCustomData]
+ * @property {boolean} [onlineOnly]
+ * @property {boolean} [excludeFromHistory]
+ * @property {number} [modified] how often
  * @property {boolean} [revoked]
+ *
+ * @typedef {object} Group
+ * @property {string} id
+ * @property {string} type
+ * @property {string} name
+ * @property {string} avatar
+ * @property {string} introduction
+ * @property {string} notification
+ * @property {string} owner
+ * @property {number} memberCount
+ * @property {number} createdMs
+ * @property {Record<string, string>} [attributes]
  *
  * @typedef {object} CallState
  * @property {string} call

@@ -1,0 +1,35 @@
+// A server of its own with one app, and UserSigs made by the vendor's package.
+import { createRequire } from 'node:module';
+import { Server } from '../../browser/support/server.mjs';
+
+const require = createRequire(import.meta.url);
+const { Api } = require('tls-sig-api-v2');
+
+export const APP = 1400000001;
+export const KEY = '5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e';
+const LIFE_S = 3600;
+
+/** @param {string} user */
+export const userSig = (user, life = LIFE_S) => new Api(APP, KEY).genUserSig(user, life);
+
+/** @param {Record<string, string>} [env] */
+export async function startServer(env = {}) {
+  const server = await Server.start({ CARILLON_APPS: JSON.stringify([{ id: APP, keys: [KEY] }]).replaceAll('":', '" = '), ...env });
+  server.gateway = `${server.origin.replace('http', 'ws').replace('localhost', '127.0.0.1')}/ws`;
+  return server;
+}
+
+/**
+ * @template T
+ * @param {() => T | undefined | null | false} look
+ * @returns {Promise<T>}
+ */
+export async function until(look, what = 'it', withinMs = 15_000) {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const found = look();
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`${what} did not happen within ${withinMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -1,0 +1,16 @@
+/** Which socket this platform has, and what tells that its network came back. */
+
+import { globalWx } from './settings.js';
+import { wxNetwork, WxSocket } from './wx_socket.js';
+
+/**
+ * @returns {Promise<{platform: 'miniProgram' | 'web' | 'linux', WebSocket: any, network: EventTarget | null | undefined}>}
+ */
+export async function platformTransport() {
+  const wxGlobal = globalWx();
+  if (wxGlobal) return { platform: 'miniProgram', WebSocket: WxSocket, network: wxNetwork(wxGlobal) };
+  if (typeof globalThis.WebSocket === 'function') return { platform: 'web', WebSocket: globalThis.WebSocket, network: undefined };
+  // Node before 22.
+  const { WebSocket } = await import('ws');
+  return { platform: 'linux', WebSocket, network: null };
+}

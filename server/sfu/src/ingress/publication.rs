@@ -40,6 +40,8 @@ pub(crate) struct Publication {
     /// It stands in the room's list of publications to fan out.
     pub(crate) queued: bool,
     pub(crate) keyframes: KeyframeRequests,
+    /// The newest packet when a keyframe was last wished for: one that begins behind it serves the wish.
+    wished_after: Option<SeqExt>,
     layers: Vec<Layer>,
     /// The layer that is forwarded.
     active: Option<usize>,
@@ -96,6 +98,7 @@ impl Publication {
             pending: Vec::new(),
             queued: false,
             keyframes: KeyframeRequests::new(config.keyframes_per_second_max),
+            wished_after: None,
             layers: Vec::new(),
             active: None,
             epoch: 0,
@@ -226,7 +229,11 @@ impl Publication {
 
     /// A subscriber needs a keyframe to start or to go on.
     pub(crate) fn want_keyframe(&mut self) -> Option<Wish> {
-        (self.kind == Kind::Video && self.live).then(|| self.keyframes.want())
+        let wanted = self.kind == Kind::Video && self.live;
+        wanted.then(|| {
+            self.wished_after = self.history.head();
+            self.keyframes.want()
+        })
     }
 
     pub(crate) fn nack_due(&self) -> Option<Instant> {
@@ -294,6 +301,7 @@ impl Publication {
         self.epoch = self.epoch.wrapping_add(1);
         self.history.clear();
         self.nack.reset();
+        self.wished_after = None;
         self.pending.clear();
         self.keyframes.reset();
     }
@@ -332,8 +340,10 @@ impl Publication {
             level: received.level,
             orientation: received.orientation,
         });
-        // An old keyframe that was repaired does not help those who asked after it.
-        if marks.keyframe && inserted == Insert::Head {
+        // An old keyframe that was repaired does not help those who asked after it; a new one whose first packet was
+        // overtaken by its others does.
+        let newer = self.wished_after.is_none_or(|wished| received.seq > wished);
+        if marks.keyframe && (inserted == Insert::Head || newer) {
             self.keyframes.handle_keyframe();
         }
         self.pending.push(received.seq);

@@ -101,7 +101,6 @@ impl History {
     }
 
     /// The newest number kept.
-    #[cfg(test)]
     pub(crate) fn head(&self) -> Option<SeqExt> {
         self.slots.len().checked_sub(1).map(|n| SeqExt(self.base + n as u64))
     }

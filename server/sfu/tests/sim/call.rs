@@ -1,0 +1,86 @@
+//! Calls over good and bad paths: every subscriber gets every frame once, in order.
+
+use crate::network::Leg;
+use crate::world::World;
+use carillon_sfu::RoomKey;
+use std::time::Duration;
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// All present publish and receive each other.
+fn mesh(world: &mut World, room: RoomKey, count: usize) -> Vec<usize> {
+    let all: Vec<usize> = (0..count).map(|_| world.join(room, true)).collect();
+    for n in &all {
+        for other in all.iter().filter(|other| *other != n) {
+            let from = world.clients[*other].participant;
+            world.clients[*n].add_wish(from);
+        }
+        world.offer(*n);
+    }
+    all
+}
+
+/// Nobody saw a wrong or a missing frame, and everybody has seen all that its publishers sent.
+fn check_whole(world: &World, seed: u64) {
+    for n in world.present() {
+        let client = &world.clients[n];
+        for (from, player) in client.players() {
+            assert_eq!(player.faults, Vec::<String>::new(), "seed {seed}: client {n} from {from:?}");
+            let source = world.clients.iter().find(|c| c.participant == from).expect("known");
+            if source.gone {
+                continue;
+            }
+            let publisher = source.publishers().find(|p| p.video == player.video).expect("publishes");
+            assert!(!player.given_up.iter().any(|(_, tag)| *tag == publisher.tag), "seed {seed}: client {n} {from:?}");
+            let played = player.played.get(&publisher.tag).copied().unwrap_or_default();
+            assert_eq!(played.1 + 1, publisher.frames, "seed {seed}: client {n} from {from:?}, video {}", player.video);
+            assert_eq!(played.2, played.1 - played.0 + 1, "seed {seed}: client {n} from {from:?}");
+        }
+    }
+}
+
+/// Everybody stops; the last packets and their repairs arrive. The very last frames go out twice over, so that the loss
+/// of the tail is noticed.
+fn hush(world: &mut World) {
+    let (up, down) = (world.up, world.down);
+    world.run(ms(2_000));
+    (world.up, world.down) = (Leg { loss: 0.0, ..up }, Leg { loss: 0.0, ..down });
+    world.run(ms(400));
+    world.clients.iter_mut().for_each(|client| client.talks = false);
+    world.run(ms(3_000));
+    (world.up, world.down) = (up, down);
+}
+
+fn everybody_gets_everything(seed: u64, count: usize, seconds: u64) {
+    let mut world = World::new(seed, Leg::BAD, Leg::BAD);
+    mesh(&mut world, RoomKey(1), count);
+    world.run(ms(seconds * 1_000));
+    hush(&mut world);
+    check_whole(&world, seed);
+    for publisher in world.clients.iter().flat_map(|client| client.publishers()) {
+        let asked = publisher.keyframes_asked.len();
+        assert!(asked <= 3 * count, "seed {seed}: {asked} keyframes asked of {}", publisher.tag);
+    }
+    let stats = world.worker.stats();
+    assert!(stats.nacks_out > 0 && stats.nacks_in > 0 && stats.recovered_in > 0, "{stats:?}");
+}
+
+#[test]
+fn two_get_every_frame_once_over_good_paths() {
+    let mut world = World::new(1, Leg::GOOD, Leg::GOOD);
+    mesh(&mut world, RoomKey(1), 2);
+    world.run(ms(10_000));
+    hush(&mut world);
+    check_whole(&world, 1);
+    let frames: Vec<u32> = world.clients.iter().flat_map(|c| c.publishers()).map(|p| p.frames).collect();
+    assert!(frames.iter().all(|n| *n > 100), "{frames:?}");
+    let (_, player) = world.clients[1].players().next().expect("sound");
+    assert!(player.played.values().all(|p| p.2 > 180), "{:?}", player.played);
+}
+
+#[test]
+fn two_get_every_frame_once_over_bad_paths() {
+    (0..4).for_each(|seed| everybody_gets_everything(seed, 2, 60));
+}

@@ -7,11 +7,14 @@ import { Playback } from '../core/playback.js';
 import { CallEvent as E, CancelReason, EndReason, ErrorCode, MediaType } from './constants.js';
 import { Flow } from './flow.js';
 import { Inbox } from './inbox.js';
+import { forgetRinging, recallRinging } from './memory.js';
 import { describe, roomNames } from './state.js';
 
 const MAX_ROOM_NUMBER = 2_147_483_647;
 const DEFAULT_TIMEOUT_S = 30;
 const MAX_KNOWN_PROFILES = 1_000;
+
+/** @typedef {import('../core/protocol.js').CallState} CallState */
 
 /**
  * @typedef {object} EngineOptions
@@ -323,10 +326,19 @@ export class CallEngine extends Emitter {
   #newSession(snapshot) {
     this.#profile = snapshot.profile;
     this.#profiles.clear();
-    const me = this.userID;
-    const mine = (/** @type {import('../core/protocol.js').CallState} */ call) => call.connected.includes(me) && call.state !== 'ended';
-    if (!this.#flow.call) this.#setResumable(snapshot.calls?.find(mine) ?? null);
+    if (!this.#flow.call) this.#pickUp(snapshot.calls ?? []);
     this.#inbox.catchUp(snapshot);
+  }
+
+  /** What the page left behind when it was loaded again: an answered call to go on with, an unanswered one to take back. @param {CallState[]} calls */
+  #pickUp(calls) {
+    const me = this.userID;
+    const answered = (/** @type {CallState} */ { state, acceptedMs }) => state === 'connected' || (state === 'waiting' && acceptedMs !== null);
+    this.#setResumable(calls.find((call) => call.connected.includes(me) && answered(call)) ?? null);
+    const ringing = recallRinging(me);
+    const rings = calls.some((call) => call.call === ringing?.callID && call.state === 'waiting' && !answered(call));
+    forgetRinging();
+    if (ringing && rings) this.#flow.takeBack(ringing);
   }
 
   /** @param {import('../core/protocol.js').CallState} state */

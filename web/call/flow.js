@@ -6,6 +6,7 @@
 import { uuid } from '../core/clock.js';
 import { asCarillonError, CarillonError } from '../core/errors.js';
 import { CallEvent as E, CancelReason, EndReason, ErrorCode } from './constants.js';
+import { forgetRinging, rememberRinging } from './memory.js';
 import { Seat } from './seat.js';
 import { Action, payload } from './signal.js';
 import { newCall, peerOf, roomNames, waitingIn } from './state.js';
@@ -59,6 +60,7 @@ export class Flow {
     await this.#orFail(call, async () => {
       await this.#openDevices(call);
       await this.#enter(call);
+      rememberRinging({ user: this.me, callID, room, groupID, type, users });
       await this.#invite(call, callID, users, { initialCallId: groupID ? '' : undefined, offlinePush });
     });
     return { callID, inviteID: callID, ...roomNames(room), groupID };
@@ -179,6 +181,7 @@ export class Flow {
     if (this.call !== call || this.status === 'connected') return;
     call.beganAtMs = beganAtMs || this.host.clock.now();
     this.setStatus('connected');
+    forgetRinging();
     this.seat.publish();
     this.#tickOn(call);
     this.host.emit(E.ON_CALL_BEGIN, { callID: call.callID, ...roomNames(call.room), callMediaType: call.type, callRole: call.role, groupID: call.groupID });
@@ -202,6 +205,14 @@ export class Flow {
     const facts = { callID: call.callID, ...roomNames(call.room), callMediaType: call.type, callRole: call.role };
     this.host.emit(E.CALL_END, { ...facts, totalTime, callEnd: totalTime, userID, reason });
     await left;
+  }
+
+  /** Takes back an invitation that the page sent before it was loaded again. @param {import('./memory.js').Ringing} ringing */
+  takeBack({ callID, room, groupID, type, users }) {
+    this.answer({ groupID, type, inviter: this.me }, callID, this.me, Action.CANCEL, users).catch((error) => this.fault(error));
+    this.host.gateway.request('room.leave', { room }).catch(() => {
+      // The seat goes with its grace time.
+    });
   }
 
   /** Either of the two, as the status says. @param {Call} call @param {string} reason of CALL_END @param {string} canceled @param {string} userID */
@@ -415,6 +426,7 @@ export class Flow {
     call.switching?.done(new CarillonError(ErrorCode.WRONG_STATE, 'the call is over'));
     this.host.clock.clearTimeout(this.#tick);
     this.call = null;
+    forgetRinging();
     const left = this.seat.leave();
     this.host.local.closeAll();
     this.host.playback.clear();

@@ -191,6 +191,11 @@ export class RoomClient extends Emitter {
     this.#resubscribe();
   }
 
+  /** Looks for a new path, as after a change of the network; media goes on over the old one meanwhile. */
+  restartIce() {
+    this.#media?.restartIce();
+  }
+
   /** Removes somebody; the room's owner only. @param {string} user */
   kick(user) {
     return this.#ask('room.kick', { user });

@@ -1,6 +1,7 @@
 # make run    build and start with defaults; prints the demo address
 # make test   install what the tests need, run all of them, print the time of each part
 # make figures  print how long a player in Chromium waits for its first picture, beside a bare handshake
+# make browser-figures  the browser tests, with the frame rates that an idle machine must reach
 # make audit  licences, advisories and sources of the dependencies (cargo deny)
 # make fuzz   ten minutes of coverage-guided fuzzing per target (nightly features, not part of the tests)
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ ifdef CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release
 endif
 
-.PHONY: help run build test fmt clippy unit web browser bench figures audit fuzz test-deps browser-deps npm-deps
+.PHONY: help run build test fmt clippy unit web browser bench figures audit fuzz browser-figures browser-deps npm-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -48,6 +49,9 @@ browser-deps:
 
 browser: build npm-deps browser-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:browser
+
+browser-figures: export CARILLON_FIGURES = 1
+browser-figures: browser
 
 bench:
 	$(CARGO) bench -p carillon-sfu

@@ -1,31 +1,18 @@
-import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { launchChromium } from './support/browser.mjs';
-import { Server } from './support/server.mjs';
-import { User } from './support/user.mjs';
+import { describe, it } from 'node:test';
+import { world } from './support/world.mjs';
 
 describe('a call among four pages', () => {
-  /** @type {Server} */ let server;
-  /** @type {import('playwright-core').Browser} */ let browser;
-  before(async () => {
-    server = await Server.start();
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  const here = world();
 
   it('three_are_called_one_is_invited_late_and_all_see_and_hear_all', async () => {
-    const names = ['amy', 'ben', 'cy', 'dan'];
-    const users = await Promise.all(names.map((n) => User.signIn(browser, server, n)));
+    const users = await here.people(['amy', 'ben', 'cy', 'dan']);
     const [amy, ben, cy, dan] = users;
-    await amy.calls(['ben', 'cy']);
+    await amy.calls([ben.name, cy.name]);
     await Promise.all([ben.accepts(), cy.accepts()]);
     await amy.inCall();
     await amy.mediaWhere((m) => m.videos.filter((v) => v.framesDecoded > 0).length === 2, 'two pictures never came');
     await amy.click('invite-more');
-    await amy.byId('invite-input').fill('dan');
+    await amy.byId('invite-input').fill(dan.name);
     await amy.click('invite-send');
     await dan.accepts();
     for (const user of users) {
@@ -34,12 +21,10 @@ describe('a call among four pages', () => {
     }
     await dan.click('hangup');
     await dan.isIdle();
-    await amy.byId('tile-dan').waitFor({ state: 'hidden' });
+    await amy.byId(`tile-${dan.name}`).waitFor({ state: 'hidden' });
     await Promise.all([amy.seesPictures(), ben.seesPictures()]);
     await ben.click('hangup');
     await cy.click('hangup');
     await amy.isIdle();
-    assert.deepEqual(users.flatMap((u) => u.errors), []);
-    await Promise.all(users.map((u) => u.close()));
   });
 });

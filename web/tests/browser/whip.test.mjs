@@ -70,7 +70,7 @@ describe('WHIP and WHEP', () => {
   }
 
   async function receives(page, enough, what) {
-    const deadline = Date.now() + 45_000;
+    const deadline = Date.now() + 90_000;
     for (;;) {
       const media = await page.evaluate(receivedMedia);
       if (enough(media)) return media;

@@ -4,7 +4,7 @@ import { chromium } from 'playwright-core';
 const FLAGS = [
   '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream=fps=30', '--autoplay-policy=no-user-gesture-required',
+  '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream=device-count=3,fps=30', '--autoplay-policy=no-user-gesture-required',
 ];
 
 export async function launchChromium() {

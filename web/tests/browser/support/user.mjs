@@ -4,6 +4,8 @@ import { keepPeerConnections, receivedMedia } from './browser.mjs';
 /** Generous: a machine at load 8 still reaches it. Success never waits for it. */
 export const PATIENCE_MS = 60_000;
 const POLL_MS = 200;
+/** Audio energy of a second of comfort noise; the fake microphone's beep makes a hundred times more. */
+const SILENCE = 1e-5;
 
 /** Repeats `look` until it gives something true, and returns that; `what` and the last look tell why it never did. */
 export async function until(look, what, { within = PATIENCE_MS, every = POLL_MS } = {}) {
@@ -52,6 +54,12 @@ export class User {
     if (userSig) await this.fill('sign-in-sig', userSig);
     await this.click('sign-in');
     await this.isIdle();
+  }
+
+  async signsOut() {
+    await this.click('profile');
+    await this.click('sign-out');
+    await this.sees('sign-in-name');
   }
 
   // ---- what differs between browser drivers ----
@@ -136,6 +144,28 @@ export class User {
   async hearsSound() {
     const from = (await this.media()).audioEnergy;
     return this.mediaWhere((m) => m.audioEnergy > from, 'no sound came');
+  }
+
+  /** The page's process dies: nothing says good-bye. */
+  async crashes() {
+    const crashed = this.page.waitForEvent('crash');
+    const devtools = await this.context.newCDPSession(this.page);
+    devtools.send('Page.crash').catch(() => {
+      // The one who would answer is dead.
+    });
+    await crashed;
+  }
+
+  /** The level of what is heard stays at nothing for a second. */
+  async hearsNothing() {
+    let level;
+    const look = async () => {
+      const from = (await this.media()).audioEnergy;
+      await new Promise((r) => setTimeout(r, 1_000));
+      level = (await this.media()).audioEnergy - from;
+      return level < SILENCE;
+    };
+    await until(look, () => `${this.name}: still hears ${level}`);
   }
 
   async close() {

@@ -95,6 +95,11 @@ export class GatewayClient extends Emitter {
     return this.#options.app;
   }
 
+  /** The gateway's address. */
+  get url() {
+    return this.#options.url;
+  }
+
   get deviceId() {
     return this.#options.deviceId;
   }

@@ -13,6 +13,7 @@ import { platformTransport } from './transport.js';
  * @property {string} [gateway] address of the gateway, `wss://host/ws`; default in pages: `/ws` of the page's host
  * @property {string} [deviceId] default: one per device (mini-programs) or tab (pages)
  * @property {() => Promise<string>} [renewUserSig] asked when the signature expired
+ * @property {string} [rtmp] base of the stream addresses; default: `rtmp://<the gateway's host>:1935`
  * @property {any} [WebSocket] instead of the platform's own
  * @property {import('../core/clock.js').Clock} [clock]
  *
@@ -53,7 +54,7 @@ export async function makeClient(app, own = {}) {
   const transport = await platformTransport();
   return new GatewayClient({
     app,
-    url: gateway || BUILT_GATEWAY || undefined,
+    url: gateway || gatewayUrl() || undefined,
     deviceId: deviceId ?? keptDeviceId(),
     renewUserSig,
     clock,
@@ -62,6 +63,9 @@ export async function makeClient(app, own = {}) {
     network: transport.network,
   });
 }
+
+/** The gateway's address as it was set, or `''`. */
+export const gatewayUrl = () => place().settings.gateway || BUILT_GATEWAY;
 
 /** @param {number} app @param {GatewayClient} client */
 export function share(app, client) {

@@ -12,14 +12,14 @@ export class Tim extends Groups {
   }
 }
 
-const TIM = Object.freeze({
+const TIM = {
   /** @param {import('./session.js').ChatOptions} options */
   create: (options) => new Tim(options),
   configure,
   EVENT,
   TYPES,
   VERSION: '2.27.6',
-});
+};
 
 export default TIM;
 export { configure, EVENT, TYPES };

@@ -1,0 +1,61 @@
+// A mini-program's global object for one device: sockets by `ws`, storage in memory, consent to everything.
+import { WebSocket } from 'ws';
+
+/**
+ * @param {{log: (what: string) => void}} device
+ */
+export function makeWx(device) {
+  const storage = new Map();
+  const sockets = new Set();
+  const granted = { 'scope.record': true, 'scope.camera': true };
+  const noop = () => {};
+  const media = (kind) => new Proxy({}, {
+    get: (_, method) => (options = {}) => {
+      device.log(`${kind}.${String(method)}`);
+      setImmediate(() => { options.success?.({}); options.complete?.({}); });
+    },
+  });
+  const wx = {
+    getSystemInfoSync: () => ({ SDKVersion: '3.0.0', version: '8.0.40', system: 'iOS 16', platform: 'ios', model: 'iPhone', brand: 'Apple', language: 'en', screenHeight: 800, screenWidth: 400, windowHeight: 800, safeArea: { bottom: 780, top: 20 } }),
+    getSystemInfo: (options = {}) => options.success?.(wx.getSystemInfoSync()),
+    getDeviceInfo: () => wx.getSystemInfoSync(),
+    getAppBaseInfo: () => wx.getSystemInfoSync(),
+    getWindowInfo: () => wx.getSystemInfoSync(),
+    getNetworkType: (options = {}) => options.success?.({ networkType: 'wifi' }),
+    getSetting: (options = {}) => { const got = { authSetting: granted }; options.success?.(got); return Promise.resolve(got); },
+    authorize: (options = {}) => { options.success?.({}); return Promise.resolve({}); },
+    getStorageSync: (key) => storage.get(key) ?? '',
+    setStorageSync: (key, value) => { storage.set(key, value); },
+    removeStorageSync: (key) => { storage.delete(key); },
+    getStorage: (options = {}) => (storage.has(options.key) ? options.success?.({ data: storage.get(options.key) }) : options.fail?.({})),
+    setStorage: (options = {}) => { storage.set(options.key, options.data); options.success?.({}); },
+    getAccountInfoSync: () => ({ miniProgram: { appId: 'wx0', envVersion: 'develop' } }),
+    createLivePusherContext: () => media('pusher'),
+    createLivePlayerContext: () => media('player'),
+    createInnerAudioContext: () => media('ring'),
+    // The engines report to their maker; nothing of it leaves the machine.
+    request: (options = {}) => { setImmediate(() => options.fail?.({ errMsg: 'request:fail' })); return { abort: noop }; },
+    showModal: noop, showToast: (o) => device.log(`toast ${o?.title ?? ''}`), hideToast: noop, vibrateLong: noop, hideKeyboard: noop,
+    setKeepScreenOn: noop, onNetworkStatusChange: noop, offNetworkStatusChange: noop, onAppShow: noop, offAppShow: noop, onAppHide: noop,
+    offAppHide: noop, onMemoryWarning: noop, offMemoryWarning: noop, onError: noop, offError: noop, onUnhandledRejection: noop,
+    reportPerformance: noop, reportMonitor: noop, canIUse: () => true, nextTick: (fn) => setImmediate(fn),
+    connectSocket: (options) => connect(options, sockets),
+  };
+  return { wx, sockets };
+}
+
+/** A SocketTask. */
+function connect({ url, fail }, sockets) {
+  const socket = new WebSocket(url);
+  sockets.add(socket);
+  socket.on('close', () => sockets.delete(socket));
+  socket.on('error', () => fail?.({ errMsg: 'connectSocket:fail' }));
+  return {
+    send: ({ data, fail: failed }) => socket.send(data, (error) => error && failed?.(error)),
+    close: () => socket.close(),
+    onOpen: (fn) => socket.on('open', () => fn({})),
+    onMessage: (fn) => socket.on('message', (data) => fn({ data: data.toString() })),
+    onClose: (fn) => socket.on('close', (code) => fn({ code })),
+    onError: (fn) => socket.on('error', (error) => fn({ errMsg: String(error) })),
+  };
+}

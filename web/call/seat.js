@@ -1,8 +1,8 @@
 /** The place in the call's room: what others send becomes events, what this device has open is sent. */
 
+import { availability } from '../core/availability.js';
 import { RoomClient } from '../core/room.js';
 import { CallEvent as E, CancelReason, EndReason } from './constants.js';
-import { availability } from './state.js';
 
 /** @typedef {import('./state.js').Call} Call */
 

@@ -1,5 +1,7 @@
 /** One call as this device knows it. */
 
+import { availability } from '../core/availability.js';
+
 /**
  * @typedef {import('../core/protocol.js').RoomId} RoomId
  * @typedef {'waiting' | 'accepted' | 'rejected' | 'busy' | 'noResponse' | 'left'} InviteeState
@@ -56,14 +58,6 @@ export function waitingIn(call) {
 /** The other side of a call of two. @param {Call} call @param {string} me */
 export function peerOf(call, me) {
   return call.inviter === me ? ([...call.invitees.keys()][0] ?? '') : call.inviter;
-}
-
-/** @param {import('../core/protocol.js').Tracks} tracks @param {import('../core/protocol.js').TrackName} name */
-const isOn = (tracks, name) => tracks[name]?.state === 'on' && tracks[name]?.live === true;
-
-/** @param {import('../core/protocol.js').Tracks} tracks */
-export function availability(tracks) {
-  return { video: isOn(tracks, 'camera'), audio: isOn(tracks, 'microphone'), screen: isOn(tracks, 'screen') };
 }
 
 /**

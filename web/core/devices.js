@@ -9,6 +9,8 @@ import { CarillonError, Code } from './errors.js';
 /** @typedef {'camera' | 'microphone' | 'speaker'} DeviceType */
 /** @typedef {{microphone: 'on' | 'muted' | 'off', camera: 'on' | 'muted' | 'off', screen: 'on' | 'muted' | 'off'}} LocalState */
 
+/** @typedef {{width: number, height: number, maxFramerate: number, maxBitrate: number}} Quality */
+
 /** Size, frames per second and bit/s of what is sent; the bit rates are those usual for talking heads. */
 export const QUALITIES = Object.freeze({
   '360p': { width: 640, height: 360, maxFramerate: 20, maxBitrate: 700_000 },
@@ -33,8 +35,8 @@ export class LocalMedia extends Emitter {
   #chosen = {};
   /** @type {'user' | 'environment'} */
   #facing = 'user';
-  /** @type {keyof typeof QUALITIES} */
-  #quality = '720p';
+  /** @type {Quality} */
+  #quality = QUALITIES['720p'];
   #media;
   #onDevices = () => this.emit('devices');
 
@@ -51,7 +53,7 @@ export class LocalMedia extends Emitter {
   }
 
   get quality() {
-    return QUALITIES[this.#quality];
+    return this.#quality;
   }
 
   /** The track to send now: `null` while muted or off. @param {Source | 'screenAudio'} source */
@@ -76,6 +78,14 @@ export class LocalMedia extends Emitter {
     if (source !== 'microphone') this.#stop(source);
     if (source === 'screen') this.#stop('screenAudio');
     else this.#muted.add(source);
+    this.emit('changed', { source });
+  }
+
+  /** Gives one device back. @param {Source} source */
+  close(source) {
+    this.#stop(source);
+    if (source === 'screen') this.#stop('screenAudio');
+    this.#muted.delete(source);
     this.emit('changed', { source });
   }
 
@@ -131,10 +141,11 @@ export class LocalMedia extends Emitter {
     await this.#reopen('camera');
   }
 
-  /** @param {string} quality a key of QUALITIES */
+  /** @param {string | Quality} quality a key of QUALITIES, or one's own */
   async setQuality(quality) {
-    if (!(quality in QUALITIES)) throw new CarillonError(-1202, `no video quality "${quality}"`);
-    this.#quality = /** @type {keyof typeof QUALITIES} */ (quality);
+    const known = typeof quality === 'string' ? QUALITIES[/** @type {keyof typeof QUALITIES} */ (quality)] : quality;
+    if (!known) throw new CarillonError(-1202, `no video quality "${quality}"`);
+    this.#quality = known;
     const { width, height, maxFramerate } = this.quality;
     await this.#tracks.camera?.applyConstraints({ width, height, frameRate: maxFramerate });
     this.emit('changed', { source: 'camera' });

@@ -10,6 +10,7 @@ export class Playback extends Emitter {
   /** @type {Map<string, MediaStreamTrack>} by user and track */ #tracks = new Map();
   /** @type {Map<string, HTMLAudioElement>} */ #sounds = new Map();
   /** @type {Map<string, View>} */ #views = new Map();
+  /** @type {Map<string, number>} by user, 0 to 1 */ #volumes = new Map();
   #speaker = '';
 
   /**
@@ -57,6 +58,16 @@ export class Playback extends Emitter {
     await Promise.all([...this.#sounds.values()].map((sound) => this.#route(sound)));
   }
 
+  /**
+   * How loud somebody is played.
+   * @param {string} user
+   * @param {number} volume 0 to 1
+   */
+  setVolume(user, volume) {
+    this.#volumes.set(user, volume);
+    for (const [key, sound] of this.#sounds) if (key.startsWith(`${user} `)) sound.volume = volume;
+  }
+
   /** Plays what was blocked; to be called from a click. */
   async resume() {
     await Promise.all([...this.#sounds.values()].map((sound) => sound.play().catch(() => {})));
@@ -90,6 +101,7 @@ export class Playback extends Emitter {
     const sound = old ?? document.createElement('audio');
     this.#sounds.set(key, sound);
     sound.autoplay = true;
+    sound.volume = this.#volumes.get(key.slice(0, key.lastIndexOf(' '))) ?? 1;
     sound.srcObject = new MediaStream([mediaTrack]);
     if (!old) {
       sound.hidden = true;

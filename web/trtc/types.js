@@ -1,0 +1,69 @@
+/** Parameter classes of trtc-cloud-js-sdk: plain holders that applications make with `new`. */
+
+import { TRTCRoleType, TRTCVideoFillMode, TRTCVideoMirrorType, TRTCVideoResolution, TRTCVideoResolutionMode, TRTCVideoRotation } from './constants.js';
+
+export class TRTCDeviceInfo {
+  constructor(deviceId = '', deviceName = '', kind = '', groupId = '') {
+    this.deviceId = deviceId;
+    this.deviceName = deviceName;
+    this.kind = kind;
+    this.label = deviceName;
+    this.groupId = groupId;
+  }
+}
+
+export class TRTCParams {
+  constructor(sdkAppId = 0, userId = '', userSig = '', roomId = 0, strRoomId = '', role = TRTCRoleType.TRTCRoleAnchor, privateMapKey = null) {
+    this.sdkAppId = sdkAppId;
+    this.userId = userId;
+    this.userSig = userSig;
+    this.roomId = roomId;
+    this.strRoomId = strRoomId;
+    this.role = role;
+    this.privateMapKey = privateMapKey;
+  }
+}
+
+export class TRTCVideoEncParam {
+  constructor(
+    videoResolution = TRTCVideoResolution.TRTCVideoResolution_640_360,
+    resMode = TRTCVideoResolutionMode.TRTCVideoResolutionModeLandscape,
+    videoFps = 15,
+    videoBitrate = 550,
+  ) {
+    this.videoResolution = videoResolution;
+    this.resMode = resMode;
+    /** frames per second */
+    this.videoFps = videoFps;
+    /** kbit/s */
+    this.videoBitrate = videoBitrate;
+  }
+}
+
+export class TRTCRenderParams {
+  constructor(
+    rotation = TRTCVideoRotation.TRTCVideoRotation0,
+    fillMode = TRTCVideoFillMode.TRTCVideoFillMode_Fit,
+    mirrorType = TRTCVideoMirrorType.TRTCVideoMirrorType_Auto,
+  ) {
+    this.rotation = rotation;
+    this.fillMode = fillMode;
+    this.mirrorType = mirrorType;
+  }
+}
+
+export class TRTCVolumeInfo {
+  constructor(userId = '', volume = 0) {
+    this.userId = userId;
+    /** 0 to 100 */
+    this.volume = volume;
+  }
+}
+
+export class TRTCQualityInfo {
+  constructor(userId = '', quality = 0) {
+    this.userId = userId;
+    /** a TRTCQuality */
+    this.quality = quality;
+  }
+}

@@ -14,7 +14,7 @@ crate::section! {
         /// Milliseconds until a request's body must be there.
         pub body_within_ms: u64 = 15_000, in 500..=120_000;
         /// Bytes of a request's body; an SDP offer is the largest.
-        pub body_bytes: usize = 262_144, in 16_384..=4_194_304;
+        pub body_bytes: usize = 524_288, in 16_384..=4_194_304;
         /// Inputs waiting for the control thread. Above, clients are refused with error 60021.
         pub control_queue: usize = 8_192, in 64..=1_000_000;
     }

@@ -7,19 +7,19 @@ type Result<T> = std::result::Result<T, Problem>;
 pub(super) fn session(text: &str) -> std::result::Result<Session, Error> {
     let at = |line, problem| Error { line, problem };
     if text.len() > MAX_BYTES {
-        return Err(at(1, Problem::Limit("bytes")));
+        return Err(at(1, Problem::Limit("bytes", MAX_BYTES)));
     }
     let mut parser = Parser::default();
     let mut count = 0;
     for raw in text.lines() {
         count += 1;
         if count > MAX_LINES {
-            return Err(at(count, Problem::Limit("lines")));
+            return Err(at(count, Problem::Limit("lines", MAX_LINES)));
         }
         if raw.is_empty() {
             continue;
         }
-        parser.line(count, raw).map_err(|problem| at(count, problem))?;
+        parser.count_line(raw).and_then(|()| parser.line(count, raw)).map_err(|problem| at(count, problem))?;
     }
     parser.finish().map_err(|problem| at(count.max(1), problem))
 }
@@ -29,11 +29,21 @@ struct Parser {
     session: Session,
     /// The lines v=, o= and s= come first, in this order; counts those seen.
     preamble: usize,
+    /// Lines of the open section, or before the first.
+    section_lines: usize,
     /// `a=rtcp-fb:*` of the open section: it holds for all its payload types, those to come too.
     wildcard_feedback: Vec<String>,
 }
 
 impl Parser {
+    fn count_line(&mut self, raw: &str) -> Result<()> {
+        self.section_lines = if raw.starts_with("m=") { 1 } else { self.section_lines + 1 };
+        if self.section_lines > MAX_SECTION_LINES {
+            return Err(Problem::Limit("lines in one section", MAX_SECTION_LINES));
+        }
+        Ok(())
+    }
+
     fn line(&mut self, number: usize, raw: &str) -> Result<()> {
         let (key, value) = raw.split_once('=').ok_or(Problem::Form("not of the form x=value"))?;
         if key.len() != 1 || !key.as_bytes()[0].is_ascii_lowercase() {
@@ -69,7 +79,7 @@ impl Parser {
     fn open_section(&mut self, value: &str) -> Result<()> {
         self.close_section();
         if self.session.sections.len() == MAX_SECTIONS {
-            return Err(Problem::Limit("sections"));
+            return Err(Problem::Limit("sections", MAX_SECTIONS));
         }
         self.session.sections.push(section(value)?);
         Ok(())
@@ -360,7 +370,7 @@ fn set_once(slot: &mut Option<String>, value: String, again: &'static str) -> Re
 
 fn push<T>(list: &mut Vec<T>, item: T, limit: usize, what: &'static str) -> Result<()> {
     if list.len() == limit {
-        return Err(Problem::Limit(what));
+        return Err(Problem::Limit(what, limit));
     }
     list.push(item);
     Ok(())

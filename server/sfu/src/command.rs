@@ -129,8 +129,8 @@ pub enum OfferError {
     Malformed(String),
     /// The offer asks for what this server does not do (no BUNDLE, no common codec, …).
     Unsupported(String),
-    /// A bound of the server (sections, lines, bytes).
-    Limit(&'static str),
+    /// A bound of the server (sections, lines, bytes); the text names it and the line.
+    Limit(String),
 }
 
 #[derive(Debug, Clone, PartialEq)]

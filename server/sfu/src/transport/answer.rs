@@ -39,7 +39,8 @@ pub(super) fn answer(
         });
         match taken {
             Some((section_settled, label)) => {
-                written.push(write(section, &section_settled, label.as_ref(), identity, written.is_empty()));
+                let first = written.iter().all(|s: &sdp::Section| s.port == 0);
+                written.push(write(section, &section_settled, label.as_ref(), identity, first));
                 settled.push(section_settled);
             }
             None => {
@@ -110,7 +111,7 @@ fn write(
     first: bool,
 ) -> sdp::Section {
     let mut section = sdp::Section::new(offered.media.clone(), 9, offered.protocol.clone());
-    section.payloads = codecs::payloads(offered, &settled.codecs);
+    section.payloads = codecs::payloads(offered, &settled.codecs, settled.direction.sends());
     for payload in section.payloads.iter_mut().filter(|p| p.is("opus")) {
         keep_in_band_fec(payload);
     }

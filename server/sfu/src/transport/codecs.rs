@@ -1,7 +1,7 @@
 //! Which of the offered codecs and header extensions an answer takes, and how it writes them.
 
 use super::{Codec, Direction, ExtensionIds, Feedback, H264Profile, Kind, NegotiatedCodec};
-use carillon_proto::sdp::{Extension, Payload, Section};
+use carillon_proto::sdp::{self, Extension, Payload, Section};
 use std::collections::BTreeMap;
 
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
@@ -14,6 +14,9 @@ const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playou
 const VIDEO_ORIENTATION: &str = "urn:3gpp:video-orientation";
 /// Packets carry one-byte headers (RFC 8285 section 4.2): ids above 14 do not fit them.
 const EXTENSION_ID_MAX: u8 = 14;
+/// RFC 4588 section 8.1, milliseconds: a repair that has not come by then will not. Chromium waits three times as long for
+/// a frame with a hole before it asks for a keyframe, and as long for a keyframe; without it 3 s, which is a freeze.
+const RTX_TIME_MS: u32 = 400;
 
 /// The codecs that both sides speak, each with the payload types around it, in the server's one order: a publisher sends
 /// the first. Those that fewest of `unable` lack come first, then as `Codec::rank` says, then as they were offered.
@@ -39,15 +42,19 @@ pub(super) fn negotiate(
     codecs
 }
 
-/// The answer's payloads: RED stands before the opus it wraps, which makes browsers send it.
-pub(super) fn payloads(offered: &Section, codecs: &[NegotiatedCodec]) -> Vec<Payload> {
+/// The answer's payloads: RED stands before the opus it wraps, which makes browsers send it. `sends`: the server sends here.
+pub(super) fn payloads(offered: &Section, codecs: &[NegotiatedCodec], sends: bool) -> Vec<Payload> {
     let mut answered = Vec::new();
     for codec in codecs {
         let wrapped = [codec.red, Some(codec.payload_type), codec.rtx];
         for payload in wrapped.into_iter().flatten().filter_map(|pt| offered.payload(pt)) {
             let is_media = payload.payload_type == codec.payload_type;
             let feedback = if is_media { feedback_lines(codec.feedback) } else { Vec::new() };
-            answered.push(Payload { feedback, ..payload.clone() });
+            let mut payload = Payload { feedback, ..payload.clone() };
+            if sends && Some(payload.payload_type) == codec.rtx {
+                tell_rtx_time(&mut payload);
+            }
+            answered.push(payload);
         }
     }
     answered
@@ -55,12 +62,17 @@ pub(super) fn payloads(offered: &Section, codecs: &[NegotiatedCodec]) -> Vec<Pay
 
 /// The header extensions of one section. Media to a subscriber carries nothing that depends on when it leaves where it
 /// may be sent twice under one number: audio has neither abs-send-time nor transport-cc there. Publishing sections
-/// never have transport-cc: their rate is told by REMB.
+/// never have transport-cc: their rate is told by REMB. An extension that was offered for one direction is taken where
+/// the media goes that way, and answered with the other's name for it (RFC 8285 section 6).
 pub(super) fn extensions(offered: &Section, kind: Kind, direction: Direction) -> (ExtensionIds, Vec<Extension>) {
     let publishes = direction.receives();
+    let fits = |e: &Extension| match e.direction {
+        None => true,
+        Some(d) => d.sends() && publishes || d.receives() && direction.sends(),
+    };
     let mut ids = ExtensionIds::default();
     let mut taken = Vec::new();
-    for extension in offered.extensions.iter().filter(|e| e.id <= EXTENSION_ID_MAX) {
+    for extension in offered.extensions.iter().filter(|e| e.id <= EXTENSION_ID_MAX && fits(e)) {
         let slot = match (extension.uri.as_str(), kind) {
             (MID, _) => &mut ids.mid,
             (RID, Kind::Video) if publishes => &mut ids.rid,
@@ -75,7 +87,8 @@ pub(super) fn extensions(offered: &Section, kind: Kind, direction: Direction) ->
         };
         if slot.is_none() {
             *slot = Some(extension.id);
-            taken.push(Extension { id: extension.id, direction: None, uri: extension.uri.clone() });
+            let direction = extension.direction.map(sdp::Direction::reversed);
+            taken.push(Extension { id: extension.id, direction, uri: extension.uri.clone() });
         }
     }
     (ids, taken)
@@ -127,11 +140,18 @@ fn red_of(offered: &Section, payload_type: u8) -> Option<u8> {
 fn feedback(payload: &Payload, direction: Direction) -> Feedback {
     let offered = |what: &str| payload.feedback.iter().any(|f| f == what);
     Feedback {
-        nack: offered("nack"),
+        // Chromium asks for lost sound where the answer says so, offered or not; who does not know it skips the line.
+        nack: offered("nack") || payload.is("opus") && direction == Direction::Send,
         pli: offered("nack pli"),
         fir: offered("ccm fir"),
         remb: offered("goog-remb") && direction.receives(),
         transport_cc: offered("transport-cc") && !direction.receives() && !payload.is("opus"),
+    }
+}
+
+fn tell_rtx_time(payload: &mut Payload) {
+    if let Some(fmtp) = payload.fmtp.as_mut().filter(|fmtp| !fmtp.contains("rtx-time")) {
+        fmtp.push_str(&format!(";rtx-time={RTX_TIME_MS}"));
     }
 }
 

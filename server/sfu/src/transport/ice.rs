@@ -1,76 +1,77 @@
-//! ICE-lite (RFC 8445 section 2.5) behind a small face: the crate `is` answers checks and follows nominations. It draws
-//! transaction ids and its tie-breaker from a generator of its own; nothing here depends on them.
+//! ICE-lite (RFC 8445 section 2.5): checks are answered and nominations followed. No candidate of the client is kept, so
+//! nothing grows with the addresses that it checks from. The form of STUN is the crate `is`'s.
 
 use crate::random::Random;
-use crate::{DropReason, LocalCandidate, Path, Protocol};
-use is::stun::{StunMessage, StunPacket};
-use is::{Candidate, IceAgent, IceAgentEvent, IceCreds};
-use std::time::Instant;
+use crate::{DropReason, Path};
+use aws_lc_rs::hmac;
+use is::stun::StunMessage;
 
 /// RFC 8839 section 5.4: at least 4 characters (24 bits); 16 bear a table of all transports of a worker.
 const UFRAG_LEN: usize = 16;
 /// At least 22 characters (128 bits).
 const PWD_LEN: usize = 24;
-/// Local addresses that are not advertised (a NAT stands before the server) and heard checks all the same.
-const LOCALS_LEARNED: usize = 8;
+/// The longest answer: header, IPv6 address, integrity and fingerprint are 76 bytes.
+const ANSWER_BYTES: usize = 128;
+
+/// User name and password of one side, as `a=ice-ufrag` and `a=ice-pwd` carry them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Credentials {
+    pub(super) ufrag: String,
+    pub(super) pwd: String,
+}
 
 /// One generation of ICE credentials and the checks under it.
 #[derive(Debug)]
 pub(super) struct Ice {
-    agent: IceAgent,
-    locals: Vec<LocalCandidate>,
-    learned: usize,
+    own: Credentials,
+    remote: Credentials,
     nominated: Option<Path>,
 }
 
 impl Ice {
-    pub(super) fn new(locals: &[LocalCandidate], random: &mut Random, remote: IceCreds, now: Instant) -> Self {
-        let creds = IceCreds { ufrag: random.ice_text(UFRAG_LEN), pass: random.ice_text(PWD_LEN) };
-        let mut agent = IceAgent::new(creds);
-        agent.set_ice_lite(true);
-        agent.set_controlling(false);
-        agent.set_remote_credentials(remote);
-        let mut ice = Self { agent, locals: Vec::new(), learned: 0, nominated: None };
-        locals.iter().for_each(|local| ice.add_local(*local));
-        ice.agent.handle_timeout(now);
-        ice
+    pub(super) fn new(random: &mut Random, remote: Credentials) -> Self {
+        let own = Credentials { ufrag: random.ice_text(UFRAG_LEN), pwd: random.ice_text(PWD_LEN) };
+        Self { own, remote, nominated: None }
     }
 
-    pub(super) fn ufrag(&self) -> &str {
-        &self.agent.local_credentials().ufrag
+    pub(super) fn own(&self) -> &Credentials {
+        &self.own
     }
 
-    pub(super) fn pwd(&self) -> &str {
-        &self.agent.local_credentials().pass
+    pub(super) fn remote(&self) -> &Credentials {
+        &self.remote
     }
 
-    pub(super) fn has_remote(&self, ufrag: &str, pwd: &str) -> bool {
-        self.agent.remote_credentials().is_some_and(|c| c.ufrag == ufrag && c.pass == pwd)
+    /// Whether a check names this generation; that it is genuine shows in `handle`.
+    pub(super) fn is_named_by(&self, datagram: &[u8]) -> bool {
+        local_ufrag(datagram).is_ok_and(|ufrag| ufrag == self.own.ufrag)
     }
 
-    /// Whether this is a check meant for this generation, with a valid integrity.
-    pub(super) fn accepts(&self, datagram: &[u8]) -> bool {
-        StunMessage::parse(datagram).is_ok_and(|m| m.is_binding_request() && self.agent.accepts_message(&m))
-    }
-
-    /// A check that `accepts` found valid. Nomination is looked at in `handle_timeout`, so that runs at once: a
-    /// handshake that waited for the next one would cost a second.
-    pub(super) fn handle(&mut self, now: Instant, path: Path, datagram: &[u8]) -> Result<(), DropReason> {
-        self.learn_local(path);
+    /// The answer to a check. Nothing is said to one without the right user names, integrity and fingerprint.
+    pub(super) fn handle(&mut self, path: Path, datagram: &[u8]) -> Result<Vec<u8>, DropReason> {
         let message = StunMessage::parse(datagram).map_err(|_| DropReason::Stun)?;
-        let proto = protocol(path.protocol);
-        let packet = StunPacket { proto, source: path.remote, destination: path.local, message };
-        if !self.agent.handle_packet(now, packet) {
+        let named = message.split_username() == Some((&self.own.ufrag, &self.remote.ufrag));
+        let genuine = message.is_binding_request()
+            && named
+            && has_fingerprint(datagram)
+            && message.verify(self.own.pwd.as_bytes(), hmac_sha1);
+        if !genuine {
             return Err(DropReason::Stun);
         }
-        self.agent.handle_timeout(now);
-        self.take_events();
-        Ok(())
-    }
-
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.agent.handle_timeout(now);
-        self.take_events();
+        let answer = if message.ice_controlled().is_some() {
+            // RFC 8445 section 7.3.1.1. A lite server never controls: the client is to.
+            StunMessage::binding_role_conflict_reply(message.trans_id())
+        } else {
+            if message.use_candidate() {
+                // The newest word counts: a client that changes its network nominates another pair.
+                self.nominated = Some(path);
+            }
+            StunMessage::binding_reply(message.trans_id(), path.remote)
+        };
+        let mut bytes = vec![0; ANSWER_BYTES];
+        let len = answer.to_bytes(Some(self.own.pwd.as_bytes()), &mut bytes, hmac_sha1);
+        bytes.truncate(len.map_err(|_| DropReason::Stun)?);
+        Ok(bytes)
     }
 
     pub(super) fn nominated(&self) -> Option<Path> {
@@ -82,54 +83,28 @@ impl Ice {
             self.nominated = None;
         }
     }
-
-    pub(super) fn poll_transmit(&mut self) -> Option<(Path, Vec<u8>)> {
-        let transmit = self.agent.poll_transmit()?;
-        let protocol = match transmit.proto {
-            is::Protocol::Udp => Protocol::Udp,
-            is::Protocol::Tcp | is::Protocol::SslTcp | is::Protocol::Tls => Protocol::Tcp,
-        };
-        let path = Path { local: transmit.source, remote: transmit.destination, protocol };
-        Some((path, transmit.contents.into()))
-    }
-
-    fn take_events(&mut self) {
-        while let Some(event) = self.agent.poll_event() {
-            match event {
-                IceAgentEvent::NominatedSend { proto, source, destination } => {
-                    let protocol = if proto == is::Protocol::Udp { Protocol::Udp } else { Protocol::Tcp };
-                    self.nominated = Some(Path { local: source, remote: destination, protocol });
-                }
-                IceAgentEvent::IceRestart(_)
-                | IceAgentEvent::IceConnectionStateChange(_)
-                | IceAgentEvent::DiscoveredRecv { .. } => {}
-            }
-        }
-    }
-
-    /// An operator may advertise a public address that a NAT maps to a private one: checks come to the private one.
-    fn learn_local(&mut self, path: Path) {
-        let local = LocalCandidate { address: path.local, protocol: path.protocol };
-        if !self.locals.contains(&local) && self.learned < LOCALS_LEARNED {
-            self.learned += 1;
-            self.add_local(local);
-        }
-    }
-
-    fn add_local(&mut self, local: LocalCandidate) {
-        let candidate = Candidate::host(local.address, protocol(local.protocol));
-        if let Ok(candidate) = candidate {
-            self.agent.add_local_candidate(candidate);
-            self.locals.push(local);
-        }
-    }
 }
 
-fn protocol(protocol: Protocol) -> is::Protocol {
-    match protocol {
-        Protocol::Udp => is::Protocol::Udp,
-        Protocol::Tcp => is::Protocol::Tcp,
-    }
+pub(super) fn hmac_sha1(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key));
+    parts.iter().for_each(|part| context.update(part));
+    let mut tag = [0; 20];
+    tag.copy_from_slice(context.sign().as_ref());
+    tag
+}
+
+/// RFC 8489 section 14.7, which ICE demands of each message (RFC 8445 section 7.1).
+fn has_fingerprint(datagram: &[u8]) -> bool {
+    const ATTRIBUTE: [u8; 4] = [0x80, 0x28, 0, 4];
+    const XOR: u32 = 0x5354_554e;
+    let Some((covered, [a, b, c, d, value @ ..])) = datagram.split_last_chunk::<8>() else { return false };
+    [*a, *b, *c, *d] == ATTRIBUTE && value == &(crc32(covered) ^ XOR).to_be_bytes()
+}
+
+/// ISO 3309, reflected. A check has about 100 bytes and there are a few a second: no table.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 };
+    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
 }
 
 /// The server's user name in a STUN binding request: the part of USERNAME before the colon (RFC 8445 section 7.2.2).

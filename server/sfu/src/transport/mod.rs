@@ -18,8 +18,7 @@ use crate::random::Random;
 use crate::{Certificate, DropReason, Egress, LocalCandidate, OfferError, Path};
 use answer::{Identity, Streams};
 use dtls::{Handshake, HandshakeEvent};
-use ice::Ice;
-use is::IceCreds;
+use ice::{Credentials, Ice};
 use srtp::Srtp;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -30,9 +29,10 @@ use std::time::{Duration, Instant};
 pub const LOST_AFTER: Duration = Duration::from_secs(8);
 /// Silence until it is closed: consent has expired (RFC 7675 section 5.1).
 pub const CLOSED_AFTER: Duration = Duration::from_secs(30);
-/// Before DTLS is done an address gets at most three times what came from it (RFC 9000 section 8.1), and one flight.
+/// Before DTLS is done an address gets at most three times what came from it (RFC 9000 section 8.1).
 const AMPLIFICATION: usize = 3;
-const FLIGHT_BYTES: usize = 1_500;
+/// Datagrams held back by that until more comes from their address: a flight of the handshake and its repeat.
+const HELD: usize = 16;
 
 /// What all transports of a worker share.
 #[derive(Debug)]
@@ -163,6 +163,14 @@ struct Known {
     sent: usize,
 }
 
+/// When a datagram may go.
+enum Leave {
+    Now,
+    Later,
+    /// The address is not known (any more).
+    Never,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Connecting,
@@ -212,11 +220,11 @@ impl Transport {
         if self.is_foreign(offer) {
             return Err(OfferError::Unsupported("the fingerprint changed within one connection".into()));
         }
-        let known = self.ice.as_ref().is_some_and(|ice| ice.has_remote(&offer.ufrag, &offer.pwd));
+        let remote = Credentials { ufrag: offer.ufrag.clone(), pwd: offer.pwd.clone() };
+        let known = self.ice.as_ref().is_some_and(|ice| *ice.remote() == remote);
         let ice_restarted = !known && self.ice.is_some();
         if !known {
-            let remote = IceCreds { ufrag: offer.ufrag.clone(), pass: offer.pwd.clone() };
-            let fresh = Ice::new(&self.params.candidates, &mut self.random, remote, now);
+            let fresh = Ice::new(&mut self.random, remote);
             self.previous = self.ice.replace(fresh).or_else(|| self.previous.take());
             self.heard = now;
         }
@@ -225,7 +233,7 @@ impl Transport {
             self.handshake = Some(Handshake::new(&self.params.certificate, offer.fingerprint.clone(), now));
         }
         self.version += 1;
-        let (ufrag, pwd) = self.ice.as_ref().map_or(("", ""), |ice| (ice.ufrag(), ice.pwd()));
+        let (ufrag, pwd) = self.ice.as_ref().map_or(("", ""), |ice| (&ice.own().ufrag, &ice.own().pwd));
         let identity = Identity {
             params: &self.params,
             ufrag,
@@ -241,7 +249,7 @@ impl Transport {
 
     /// User names under which STUN finds this transport: the current one, and during an ICE restart the one before.
     pub fn ufrags(&self) -> impl Iterator<Item = &str> {
-        self.ice.iter().chain(&self.previous).map(Ice::ufrag)
+        self.ice.iter().chain(&self.previous).map(|ice| ice.own().ufrag.as_str())
     }
 
     /// A binding request: the answer lies in `poll_transmit`. Nothing is sent back to one with bad integrity.
@@ -250,8 +258,9 @@ impl Transport {
             return Err(DropReason::NoTransport);
         }
         let generations = [self.ice.as_mut(), self.previous.as_mut()];
-        let ice = generations.into_iter().flatten().find(|ice| ice.accepts(datagram)).ok_or(DropReason::Stun)?;
-        ice.handle(now, path, datagram)?;
+        let ice = generations.into_iter().flatten().find(|ice| ice.is_named_by(datagram)).ok_or(DropReason::Stun)?;
+        let answer = ice.handle(path, datagram)?;
+        self.ready.push((path, answer));
         if self.ice.as_ref().is_some_and(|ice| ice.nominated().is_some()) {
             self.previous = None;
         }
@@ -261,7 +270,9 @@ impl Transport {
     }
 
     pub fn handle_dtls(&mut self, now: Instant, path: Path, datagram: &[u8]) -> Result<(), DropReason> {
-        self.know(path, datagram.len());
+        // Only a valid check makes an address known.
+        let known = self.paths.iter_mut().find(|known| known.path == path).ok_or(DropReason::NoTransport)?;
+        known.received += datagram.len();
         let handshake = self.handshake.as_mut().filter(|_| self.phase != Phase::Closed).ok_or(DropReason::Dtls)?;
         let events = handshake.handle(datagram, now);
         self.send_records(path);
@@ -339,9 +350,6 @@ impl Transport {
             }
             Phase::Connecting | Phase::Connected | Phase::Lost => {}
         }
-        if let Some(ice) = &mut self.ice {
-            ice.handle_timeout(now);
-        }
         let due = self.handshake.as_mut().filter(|h| h.poll_timeout().is_some_and(|at| at <= now));
         if let Some(handshake) = due {
             let events = handshake.handle_timeout(now);
@@ -368,14 +376,11 @@ impl Transport {
 
     /// Moves all STUN and DTLS that is ready to `egress`. After each call of a `handle_…` above and `close`.
     pub fn poll_transmit(&mut self, egress: &mut Egress) {
-        for ice in [self.ice.as_mut(), self.previous.as_mut()].into_iter().flatten() {
-            while let Some(answer) = ice.poll_transmit() {
-                self.ready.push(answer);
-            }
-        }
         for (path, bytes) in std::mem::take(&mut self.ready) {
-            if self.may_send(path, bytes.len()) {
-                egress.push(path, |out| out.extend_from_slice(&bytes));
+            match self.leave_for(path, bytes.len()) {
+                Leave::Now => egress.push(path, |out| out.extend_from_slice(&bytes)),
+                Leave::Later if self.ready.len() < HELD => self.ready.push((path, bytes)),
+                Leave::Later | Leave::Never => {}
             }
         }
     }
@@ -422,8 +427,11 @@ impl Transport {
 
     /// The nominated path, else the one heard last: the handshake does not wait for a nomination.
     fn way_out(&self) -> Option<Path> {
-        let nominated = self.ice.iter().chain(&self.previous).find_map(Ice::nominated);
-        nominated.or_else(|| self.paths.last().map(|known| known.path))
+        self.nominated().or_else(|| self.paths.last().map(|known| known.path))
+    }
+
+    fn nominated(&self) -> Option<Path> {
+        self.ice.iter().chain(&self.previous).find_map(Ice::nominated)
     }
 
     fn send_records(&mut self, path: Path) {
@@ -437,21 +445,30 @@ impl Transport {
             self.paths[at..].rotate_left(1);
             return Learned::default();
         }
-        let gone = (self.paths.len() >= MAX_PATHS).then(|| self.paths.remove(0).path);
+        let gone = (self.paths.len() >= MAX_PATHS).then(|| self.least_used_path());
         self.paths.push(Known { path, received: bytes, sent: 0 });
         Learned { new: Some(path), gone }
     }
 
-    fn may_send(&mut self, path: Path, bytes: usize) -> bool {
-        let free = self.srtp.is_some();
-        let Some(known) = self.paths.iter_mut().find(|known| known.path == path) else { return free };
-        let allowed = free || known.sent + bytes <= AMPLIFICATION * known.received + FLIGHT_BYTES;
-        if allowed {
-            known.sent += bytes;
+    /// Takes the address out that was heard longest ago; never the one that media goes to.
+    fn least_used_path(&mut self) -> Path {
+        let nominated = self.nominated();
+        let at = self.paths.iter().position(|known| Some(known.path) != nominated).unwrap_or(0);
+        self.paths.remove(at).path
+    }
+
+    fn leave_for(&mut self, path: Path, bytes: usize) -> Leave {
+        let Some(known) = self.paths.iter_mut().find(|known| known.path == path) else { return Leave::Never };
+        if self.srtp.is_none() && known.sent + bytes > AMPLIFICATION * known.received {
+            return Leave::Later;
         }
-        allowed
+        known.sent += bytes;
+        Leave::Now
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// The most that `protect_rtp` adds to a packet.
 pub const SRTP_OVERHEAD: usize = 16;

@@ -19,7 +19,7 @@ impl Offer {
     pub fn parse(text: &str) -> Result<Self, OfferError> {
         let session = Session::parse(text).map_err(|e| match e.problem {
             Problem::Form(_) => malformed(&e.to_string()),
-            Problem::Limit(what) => OfferError::Limit(what),
+            Problem::Limit(..) => OfferError::Limit(e.to_string()),
         })?;
         check_sections(&session)?;
         let first = session.sections.iter().find(|s| !s.is_off());
@@ -27,10 +27,10 @@ impl Offer {
         let (own, outer) = (&first.security, &session.security);
         let ufrag = pick(own, outer, |s| s.ice_ufrag.clone()).ok_or_else(|| malformed("a=ice-ufrag is missing"))?;
         let pwd = pick(own, outer, |s| s.ice_pwd.clone()).ok_or_else(|| malformed("a=ice-pwd is missing"))?;
-        let fingerprint = pick(own, outer, sha256)
-            .ok_or_else(|| malformed("a=fingerprint:sha-256 is missing or not 32 bytes long"))?;
+        let fingerprint = pick(own, outer, sha256).ok_or_else(|| no_sha256(own, outer))?;
         if !matches!(pick(own, outer, |s| s.setup), None | Some(Setup::ActPass | Setup::Active)) {
-            return Err(OfferError::Unsupported("a=setup must be actpass or active: the server is passive".into()));
+            let text = "a=setup must be actpass or active: the server is passive";
+            return Err(OfferError::Unsupported(text.into()));
         }
         Ok(Self { ufrag, pwd, fingerprint, session })
     }
@@ -56,8 +56,8 @@ pub(super) fn offered<'a>(session: &Session, section: &'a sdp::Section) -> Optio
 fn check_sections(session: &Session) -> Result<(), OfferError> {
     let bundle = session.bundle().ok_or_else(|| OfferError::Unsupported("a=group:BUNDLE is missing".into()))?;
     let mut mids: Vec<&str> = Vec::new();
-    for section in &session.sections {
-        let mid = section.mid.as_deref().ok_or_else(|| malformed("a section has no a=mid"))?;
+    for (n, section) in session.sections.iter().enumerate() {
+        let mid = section.mid.as_deref().ok_or_else(|| malformed(&format!("section number {} has no a=mid", n + 1)))?;
         if mids.contains(&mid) {
             return Err(malformed(&format!("a=mid:{mid} names two sections")));
         }
@@ -82,6 +82,14 @@ fn check_sections(session: &Session) -> Result<(), OfferError> {
 fn sha256(security: &Security) -> Option<Vec<u8>> {
     let of_sha256 = security.fingerprints.iter().find(|f| f.algorithm == "sha-256");
     of_sha256.filter(|f| f.digest.len() == 32).map(|f| f.digest.clone())
+}
+
+fn no_sha256(own: &Security, outer: &Security) -> OfferError {
+    match own.fingerprints.first().or_else(|| outer.fingerprints.first()) {
+        None => malformed("a=fingerprint is missing: without it nobody can tell who answers the handshake"),
+        Some(f) if f.algorithm == "sha-256" => malformed("a=fingerprint:sha-256 is not 32 bytes long"),
+        Some(f) => OfferError::Unsupported(format!("a=fingerprint is {} only, and must be sha-256", f.algorithm)),
+    }
 }
 
 fn pick<T>(own: &Security, outer: &Security, what: impl Fn(&Security) -> Option<T>) -> Option<T> {

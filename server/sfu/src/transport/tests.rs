@@ -1,0 +1,194 @@
+//! Checks, nominations, addresses and silence. The handshake and media are tested with real clients.
+
+use super::ice::hmac_sha1;
+use super::*;
+use crate::testing::start;
+use is::stun::{StunMessage, TransId};
+
+const OFFER: &str = include_str!("../../fixtures/chromium_publish.sdp");
+
+/// A transport that answered `OFFER`, with what a client needs to check it.
+struct Checked {
+    transport: Transport,
+    user: String,
+    pwd: String,
+    egress: Egress,
+}
+
+impl Checked {
+    fn new() -> Self {
+        let certificate = generate_certificate().expect("makes certificates");
+        let params = Params { candidates: Vec::new(), certificate, simulcast: false };
+        let mut transport = Transport::new(Arc::new(params), Random::new(b"transport"), start());
+        let offer = Offer::parse(OFFER).expect("a good offer");
+        let mut policy = |_: OfferedSection<'_>| Policy { receive: true, ..Policy::default() };
+        transport.handle_offer(start(), &offer, &mut policy).expect("answered");
+        let own = transport.ice.as_ref().expect("made").own().clone();
+        Self { transport, user: format!("{}:{}", own.ufrag, offer.ufrag), pwd: own.pwd, egress: Egress::default() }
+    }
+
+    fn check(&self, nominate: bool) -> Vec<u8> {
+        self.check_as(&self.user, true, nominate)
+    }
+
+    fn check_as(&self, user: &str, controls: bool, nominate: bool) -> Vec<u8> {
+        let message = StunMessage::binding_request(user, TransId::new(), controls, 7, 1, nominate);
+        let mut bytes = vec![0; 300];
+        let len = message.to_bytes(Some(self.pwd.as_bytes()), &mut bytes, hmac_sha1).expect("fits");
+        bytes.truncate(len);
+        bytes
+    }
+
+    /// What is sent back.
+    fn stun(&mut self, path: Path, bytes: &[u8]) -> Result<Vec<(Path, Vec<u8>)>, DropReason> {
+        let result = self.transport.handle_stun(start(), path, bytes);
+        self.transport.poll_transmit(&mut self.egress);
+        let sent = self.egress.datagrams().map(|(path, bytes)| (path, bytes.to_vec())).collect();
+        self.egress.clear();
+        result.map(|_| sent)
+    }
+}
+
+fn from(port: u16) -> Path {
+    Path {
+        local: ([192, 0, 2, 1], 7882).into(),
+        remote: ([198, 51, 100, 9], port).into(),
+        protocol: crate::Protocol::Udp,
+    }
+}
+
+#[test]
+fn a_check_is_answered_to_where_it_came_from() {
+    let mut c = Checked::new();
+    let sent = c.stun(from(5_000), &c.check(false)).expect("genuine");
+    let [(path, bytes)] = sent.as_slice() else { panic!("one answer: {sent:?}") };
+    assert_eq!(*path, from(5_000));
+    let answer = StunMessage::parse(bytes).expect("well-formed");
+    assert!(answer.is_successful_binding_response() && answer.verify(c.pwd.as_bytes(), hmac_sha1));
+    assert_eq!(answer.mapped_address(), Some(path.remote));
+    assert_eq!(c.transport.nominated(), None);
+}
+
+#[test]
+fn forged_checks_get_no_answer_and_leave_no_trace() {
+    let mut c = Checked::new();
+    let good = c.check(true);
+    let mut flipped_integrity = good.clone();
+    let at = good.len() - 20;
+    flipped_integrity[at] ^= 1;
+    let mut flipped_fingerprint = good.clone();
+    *flipped_fingerprint.last_mut().expect("not empty") ^= 1;
+    let mut without_fingerprint = good[..good.len() - 8].to_vec();
+    without_fingerprint[3] -= 8;
+    let (own, theirs) = c.user.split_once(':').expect("two names");
+    let other_client = c.check_as(&format!("{own}:other"), true, true);
+    let other_server = c.check_as(&format!("other:{theirs}"), true, true);
+    for bad in [flipped_integrity, flipped_fingerprint, without_fingerprint, other_client, other_server] {
+        assert_eq!(c.stun(from(5_000), &bad), Err(DropReason::Stun));
+        assert!(c.egress.is_empty() && c.transport.paths.is_empty() && c.transport.nominated().is_none());
+    }
+    assert!(c.stun(from(5_000), &good).is_ok());
+}
+
+#[test]
+fn media_follows_the_newest_nomination() {
+    let mut c = Checked::new();
+    let (wifi, mobile) = (from(1), from(2));
+    for (path, nominate, goes_to) in
+        [(wifi, true, wifi), (mobile, false, wifi), (mobile, true, mobile), (wifi, false, mobile), (wifi, true, wifi)]
+    {
+        c.stun(path, &c.check(nominate)).expect("genuine");
+        assert_eq!(c.transport.way_out(), Some(goes_to));
+    }
+    c.transport.forget_path(wifi);
+    assert_eq!(c.transport.way_out(), Some(mobile), "what was heard last");
+}
+
+#[test]
+fn a_client_that_will_not_control_is_told_to() {
+    let mut c = Checked::new();
+    let sent = c.stun(from(1), &c.check_as(&c.user.clone(), false, true)).expect("genuine");
+    let answer = StunMessage::parse(&sent[0].1).expect("well-formed");
+    assert_eq!(answer.error_code().map(|(code, _)| code), Some(487));
+    assert_eq!(c.transport.nominated(), None);
+}
+
+#[test]
+fn addresses_are_bounded_and_the_nominated_one_stays() {
+    let mut c = Checked::new();
+    c.stun(from(1), &c.check(true)).expect("genuine");
+    for port in 2..1_000 {
+        let learned = c.transport.handle_stun(start(), from(port), &c.check(false)).expect("genuine");
+        assert_eq!(learned.new, Some(from(port)));
+        assert_eq!(learned.gone.is_some(), usize::from(port) > MAX_PATHS);
+        c.transport.poll_transmit(&mut c.egress);
+    }
+    assert_eq!(c.transport.paths.len(), MAX_PATHS);
+    assert_eq!(c.transport.way_out(), Some(from(1)));
+    assert!(c.transport.ready.is_empty());
+}
+
+#[test]
+fn dtls_from_an_address_without_a_valid_check_is_not_looked_at() {
+    let mut c = Checked::new();
+    assert_eq!(c.transport.handle_dtls(start(), from(1), &[22, 254, 253]), Err(DropReason::NoTransport));
+    assert!(c.transport.paths.is_empty());
+}
+
+#[test]
+fn an_address_gets_at_most_three_times_what_came_from_it_until_it_proved_itself() {
+    let mut c = Checked::new();
+    let check = c.check(false);
+    c.stun(from(1), &check).expect("genuine");
+    let flight = vec![22; 900];
+    c.transport.ready.push((from(1), flight.clone()));
+    let mut received = check.len();
+    let mut sent = 100;
+    loop {
+        let out = c.stun(from(1), &c.check(false)).expect("genuine");
+        received += check.len();
+        sent += out.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        assert!(sent <= AMPLIFICATION * received);
+        if out.iter().any(|(_, bytes)| *bytes == flight) {
+            break;
+        }
+        assert!(received < 1_000, "it leaves as soon as it may");
+    }
+    for _ in 0..100 {
+        c.transport.ready.push((from(1), vec![22; 1_200]));
+    }
+    c.transport.poll_transmit(&mut c.egress);
+    assert_eq!(c.transport.ready.len(), HELD);
+    c.transport.ready.push((from(9), flight));
+    c.transport.poll_transmit(&mut c.egress);
+    assert!(c.egress.datagrams().all(|(path, _)| path == from(1)), "nothing to who never asked");
+}
+
+#[test]
+fn silence_is_told_and_then_ends_the_transport() {
+    let mut c = Checked::new();
+    c.stun(from(1), &c.check(true)).expect("genuine");
+    c.transport.phase = Phase::Connected;
+    let at = |seconds| start() + Duration::from_secs(seconds);
+    let events = |c: &mut Checked, seconds| {
+        c.transport.handle_timeout(at(seconds));
+        std::iter::from_fn(|| c.transport.poll_event()).collect::<Vec<_>>()
+    };
+    assert_eq!(events(&mut c, 7), []);
+    assert_eq!(events(&mut c, 8), [TransportEvent::Lost]);
+    let check = c.check(false);
+    c.transport.handle_stun(at(20), from(1), &check).expect("genuine");
+    assert_eq!(events(&mut c, 20), [TransportEvent::Back]);
+    assert_eq!(events(&mut c, 28), [TransportEvent::Lost]);
+    assert_eq!(events(&mut c, 49), []);
+    assert_eq!(events(&mut c, 50), [TransportEvent::Closed(CloseReason::Silent)]);
+    assert_eq!(c.transport.handle_stun(at(51), from(1), &check), Err(DropReason::NoTransport));
+    assert_eq!(c.transport.poll_timeout(), None);
+}
+
+#[test]
+fn who_never_comes_is_closed_after_the_same_time() {
+    let mut c = Checked::new();
+    c.transport.handle_timeout(start() + CLOSED_AFTER);
+    assert_eq!(c.transport.poll_event(), Some(TransportEvent::Closed(CloseReason::Silent)));
+}

@@ -5,12 +5,12 @@ use crate::world::World;
 use carillon_sfu::RoomKey;
 use std::time::Duration;
 
-fn ms(n: u64) -> Duration {
+pub fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
 /// All present publish and receive each other.
-fn mesh(world: &mut World, room: RoomKey, count: usize) -> Vec<usize> {
+pub fn mesh(world: &mut World, room: RoomKey, count: usize) -> Vec<usize> {
     let all: Vec<usize> = (0..count).map(|_| world.join(room, true)).collect();
     for n in &all {
         for other in all.iter().filter(|other| *other != n) {
@@ -23,9 +23,10 @@ fn mesh(world: &mut World, room: RoomKey, count: usize) -> Vec<usize> {
 }
 
 /// Nobody saw a wrong or a missing frame, and everybody has seen all that its publishers sent.
-fn check_whole(world: &World, seed: u64) {
+pub fn check_whole(world: &World, seed: u64) {
     for n in world.present() {
         let client = &world.clients[n];
+        assert_eq!(client.link.broken, 0, "seed {seed}: client {n}");
         for (from, player) in client.players() {
             assert_eq!(player.faults, Vec::<String>::new(), "seed {seed}: client {n} from {from:?}");
             let source = world.clients.iter().find(|c| c.participant == from).expect("known");
@@ -35,7 +36,13 @@ fn check_whole(world: &World, seed: u64) {
             let publisher = source.publishers().find(|p| p.video == player.video).expect("publishes");
             assert!(!player.given_up.iter().any(|(_, tag)| *tag == publisher.tag), "seed {seed}: client {n} {from:?}");
             let played = player.played.get(&publisher.tag).copied().unwrap_or_default();
-            assert_eq!(played.1 + 1, publisher.frames, "seed {seed}: client {n} from {from:?}, video {}", player.video);
+            let state = player.state();
+            assert_eq!(
+                played.1 + 1,
+                publisher.frames,
+                "seed {seed}: client {n} from {from:?} {}: {state}",
+                player.video
+            );
             assert_eq!(played.2, played.1 - played.0 + 1, "seed {seed}: client {n} from {from:?}");
         }
     }
@@ -43,7 +50,7 @@ fn check_whole(world: &World, seed: u64) {
 
 /// Everybody stops; the last packets and their repairs arrive. The very last frames go out twice over, so that the loss
 /// of the tail is noticed.
-fn hush(world: &mut World) {
+pub fn hush(world: &mut World) {
     let (up, down) = (world.up, world.down);
     world.run(ms(2_000));
     (world.up, world.down) = (Leg { loss: 0.0, ..up }, Leg { loss: 0.0, ..down });

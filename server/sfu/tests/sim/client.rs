@@ -154,6 +154,12 @@ impl Client {
         }
     }
 
+    /// Asks for a keyframe of everything, needed or not.
+    pub fn beg(&mut self) {
+        let ssrcs: Vec<u32> = self.players().filter(|(_, p)| p.video).map(|(_, p)| p.ssrc).collect();
+        self.send_rtcp(|out| ssrcs.iter().for_each(|ssrc| pli::write(out, Ssrc(1), Ssrc(*ssrc))));
+    }
+
     fn tick(&mut self, now: Now) {
         self.ticks += 1;
         if self.talks {

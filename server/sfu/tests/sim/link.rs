@@ -7,7 +7,7 @@ use is::{Candidate, IceAgent, IceAgentEvent, IceCreds, Protocol};
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What came in, opened.
 pub enum Opened {
@@ -25,7 +25,7 @@ pub struct Link {
     server: SocketAddr,
     pub srtp: Option<Srtp>,
     pub out: Vec<Vec<u8>>,
-    /// Datagrams that did not open.
+    /// Datagrams that did not open although the keys were there.
     pub broken: u64,
 }
 
@@ -34,7 +34,9 @@ impl Link {
         let mut agent = IceAgent::new(IceCreds::new());
         agent.set_controlling(true);
         agent.add_local_candidate(host(local));
-        let config = Arc::new(Config::builder().build().expect("constant"));
+        // As browsers: a flight is repeated after 50 ms first, then after twice as long each time.
+        let config = Config::builder().flight_start_rto(Duration::from_millis(50)).flight_retries(12);
+        let config = Arc::new(config.handshake_timeout(Duration::from_secs(60)).build().expect("constant"));
         let mut dtls = Dtls::new_12(config, own_certificate(), now);
         dtls.set_active(true);
         Self { agent, dtls, dtls_due: None, nominated: false, local, server, srtp: None, out: Vec::new(), broken: 0 }
@@ -95,12 +97,12 @@ impl Link {
             }
             (128..=191, 192..=223) => {
                 let opened = self.srtp.as_ref().and_then(|srtp| srtp.open_rtcp(bytes));
-                self.broken += u64::from(opened.is_none());
+                self.broken += u64::from(self.srtp.is_some() && opened.is_none());
                 return opened.map_or(Opened::Nothing, Opened::Rtcp);
             }
             (_, _) => {
                 let opened = self.srtp.as_mut().and_then(|srtp| srtp.open_rtp(bytes));
-                self.broken += u64::from(opened.is_none());
+                self.broken += u64::from(self.srtp.is_some() && opened.is_none());
                 return opened.map_or(Opened::Nothing, |(packet, seq)| Opened::Rtp(packet, seq));
             }
         }

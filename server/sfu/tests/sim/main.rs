@@ -5,7 +5,10 @@
 #![allow(clippy::wildcard_enum_match_arm, unreachable_pub, reason = "tests pick what they ask about")]
 
 mod call;
+mod churn;
 mod client;
+mod feedback;
+mod hostile;
 mod link;
 mod network;
 mod player;

@@ -147,9 +147,14 @@ impl Player {
         })
     }
 
-    /// How many numbers are still waited for.
-    pub fn holes(&self) -> usize {
-        self.holes.len()
+    /// For those who wonder why it stands still.
+    pub fn state(&self) -> String {
+        let (highest, next, first) = (self.highest, self.next, self.buffer.first_key_value());
+        let asked = (self.nacked, self.keyframes_asked);
+        format!(
+            "highest {highest:?}, waits for {next:?}, has {first:?}, asked {asked:?}, holes {:?}",
+            self.holes.keys()
+        )
     }
 
     fn play(&mut self, now: Instant) {
@@ -171,8 +176,9 @@ impl Player {
     fn start(&mut self, now: Instant, start: SeqExt) {
         self.buffer = self.buffer.split_off(&start);
         self.holes = self.holes.split_off(&start);
-        let first = self.buffer.keys().nth(1).copied().unwrap_or(start);
-        let open = (start.0 + 1..first.0).map(SeqExt).filter(|seq| !self.holes.contains_key(seq)).collect::<Vec<_>>();
+        let highest = self.highest.map_or(start.0, |highest| highest.0);
+        let open = (start.0..highest).map(SeqExt).filter(|seq| !self.buffer.contains_key(seq));
+        let open: Vec<_> = open.filter(|seq| !self.holes.contains_key(seq)).collect();
         self.holes.extend(open.into_iter().map(|seq| (seq, (now, None))));
         self.next = Some(start);
     }

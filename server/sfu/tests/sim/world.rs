@@ -104,6 +104,12 @@ impl World {
         self.drain_client(n);
     }
 
+    /// Client `n` asks for keyframes of all it sees.
+    pub fn beg(&mut self, n: usize) {
+        self.clients[n].beg();
+        self.drain_client(n);
+    }
+
     pub fn leave(&mut self, n: usize) {
         let participant = self.clients[n].participant;
         self.clients[n].gone = true;

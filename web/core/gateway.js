@@ -8,7 +8,6 @@ import { Emitter } from './emitter.js';
 import { CarillonError, Code, GatewayCode } from './errors.js';
 import { Link } from './link.js';
 import { Requests } from './requests.js';
-import { configuredUrl, share, unshare } from './shared.js';
 
 const VERSION = 1;
 /** First wait after a lost socket; doubles up to the limits below. */
@@ -35,7 +34,7 @@ const REPEATABLE = /^(message\.(send|read|list)|conversation\.list|profile\.|use
  * @typedef {'signedOut' | 'connecting' | 'online' | 'reconnecting' | 'ended'} GatewayState
  *
  * @typedef {object} GatewayOptions
- * @property {string} [url] default: `globalThis.CARILLON_GATEWAY`, else `/ws` of the page's host
+ * @property {string} [url] default: `/ws` of the page's host
  * @property {number} app
  * @property {string} [deviceId] default: one per browser tab, kept across reloads
  * @property {'web' | 'miniProgram' | 'android' | 'ios' | 'windows' | 'mac' | 'linux' | 'server'} [platform]
@@ -91,10 +90,6 @@ export class GatewayClient extends Emitter {
     return this.#credentials?.user ?? '';
   }
 
-  get app() {
-    return this.#options.app;
-  }
-
   /** The gateway's address. */
   get url() {
     return this.#options.url;
@@ -120,7 +115,6 @@ export class GatewayClient extends Emitter {
     this.#session = null;
     this.#attempt = 0;
     this.#watchNetwork();
-    share(this);
     this.#setState('connecting');
     return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimeout(
@@ -399,7 +393,6 @@ export class GatewayClient extends Emitter {
     this.#clock.clearTimeout(this.#retryTimer);
     this.#session = null;
     this.#unwatch();
-    unshare(this);
     const signingIn = this.#signingIn;
     this.#signingIn = null;
     this.#clock.clearTimeout(signingIn?.timer);
@@ -442,10 +435,8 @@ export class GatewayClient extends Emitter {
 }
 
 function defaultUrl() {
-  const configured = configuredUrl();
-  if (configured) return configured;
   const { location } = globalThis;
-  if (!location?.host) throw new CarillonError(Code.UNREACHABLE, 'no page to take the gateway\'s address from: give `url` or set CARILLON_GATEWAY');
+  if (!location?.host) throw new CarillonError(Code.UNREACHABLE, 'no page to take the gateway\'s address from: give `url`');
   return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
 }
 

@@ -6,4 +6,3 @@ export { LocalMedia } from './devices.js';
 export { Playback } from './playback.js';
 export { Emitter } from './emitter.js';
 export { CarillonError, Code, GatewayCode } from './errors.js';
-export { sharedGateway } from './shared.js';

@@ -26,7 +26,7 @@ export class RoomCloud extends Emitter {
   /** @protected */ _remote;
   /** @protected */ _stay;
 
-  /** @param {{mediaDevices?: MediaDevices, GatewayClient?: any, RTCPeerConnection?: any}} [options] for tests; the vendor's are ignored */
+  /** @param {{mediaDevices?: MediaDevices, RTCPeerConnection?: any}} [options] for tests; the vendor's are ignored */
   constructor(options = {}) {
     super();
     /** @type {(name: string, ...args: any[]) => void} */

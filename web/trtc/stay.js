@@ -1,9 +1,8 @@
 /** One stay in a room after the other: over the page's session, or one of its own where no chat is signed in. */
 
 import { CarillonError, Code } from '../core/errors.js';
-import { GatewayClient } from '../core/gateway.js';
 import { RoomClient } from '../core/room.js';
-import { sharedGateway } from '../core/shared.js';
+import { makeClient, sharedClient } from '../tim/settings.js';
 import { enterError, TRTCErrorCode } from './errors.js';
 
 /** onExitRoom's argument: 0 oneself, 1 removed, 2 the room is over. @type {Record<string, number>} */
@@ -23,13 +22,13 @@ const EXIT = { kicked: 1, takenOver: 1, lost: 1, dissolved: 2, endedByServer: 2 
  * @property {import('./local.js').Local} local
  * @property {import('./remote.js').Remote} remote
  * @property {(name: string, ...args: any[]) => void} emit
- * @property {{GatewayClient?: any, RTCPeerConnection?: any}} options
+ * @property {{RTCPeerConnection?: any}} options
  */
 
 export class Stay {
   #parts;
   /** @type {RoomClient | null} */ #room = null;
-  /** @type {GatewayClient | null} made here, and signed out with the stay */ #own = null;
+  /** @type {import('../core/gateway.js').GatewayClient | null} made here, and signed out with the stay */ #own = null;
   /** @type {[string, any[]][] | null} what the room told before onEnterRoom */ #early = null;
   /** @type {object | null} the stay that was asked for last */ #entering = null;
   #onPageHide = (/** @type {any} */ event) => !event.persisted && void this.#room?.leave();
@@ -96,9 +95,9 @@ export class Stay {
 
   /** @param {EnterParams} params @returns {Promise<import('../core/room.js').GatewayLike>} */
   async #gateway({ sdkAppId, userId, userSig }) {
-    const shared = sharedGateway(sdkAppId, userId);
+    const shared = sharedClient(sdkAppId, userId);
     if (shared) return shared;
-    const own = new (this.#parts.options.GatewayClient ?? GatewayClient)({ app: sdkAppId });
+    const own = await makeClient(sdkAppId);
     this.#own = own;
     await own.signIn({ user: userId, userSig });
     return own;

@@ -1,7 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { GatewayClient } from '../../core/gateway.js';
-import { sharedGateway } from '../../core/shared.js';
 
 /** A clock that moves when told. */
 function fakeClock() {
@@ -136,23 +135,4 @@ test('a kick ends the session, a stopping server does not', async () => {
   second.net.last().say({ t: 'bye', reason: 'kickedByDevice', message: '' });
   assert.equal(second.client.state, 'ended');
   await assert.rejects(waiting, { code: 6003 });
-});
-
-test('the session of a page is found by other modules until it ends', async () => {
-  const { net, client } = await online({ app: 7 });
-  assert.equal(sharedGateway(7, 'amy'), client);
-  assert.equal(sharedGateway(2, 'amy'), null);
-  net.last().say({ t: 'bye', reason: 'kickedByDevice', message: 'elsewhere', code: 0 });
-  assert.equal(sharedGateway(7, 'amy'), null);
-});
-
-test('the page says once where the gateway is', () => {
-  const opened = [];
-  class Socket { constructor(url) { opened.push(url); } close() {} }
-  globalThis.CARILLON_GATEWAY = 'wss://calls.example/ws';
-  const client = new GatewayClient({ app: 1, deviceId: 'd', WebSocket: Socket, network: null });
-  delete globalThis.CARILLON_GATEWAY;
-  client.signIn({ user: 'amy', userSig: 'sig' }).catch(() => {});
-  client.signOut();
-  assert.deepEqual(opened, ['wss://calls.example/ws']);
 });

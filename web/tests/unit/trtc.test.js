@@ -83,7 +83,7 @@ afterEach(async () => {
 
 async function setUp() {
   const gateway = new Gateway();
-  globalThis[Symbol.for('carillon.gateways')] = new Set([gateway]);
+  globalThis.$carillon = { settings: {}, clients: new Map([['1/amy', gateway]]) };
   PeerConnection.all = [];
   const mediaDevices = new MediaDevices();
   const cloud = new TRTCCloud({ mediaDevices, RTCPeerConnection: PeerConnection });

@@ -1,0 +1,67 @@
+/** The face of `@tencentcloud/chat` and `@tencentcloud/lite-chat` (version 3 and later): signalling is inside. */
+
+import { EVENT, TYPES } from './constants.js';
+import { notSupported, ok } from './errors.js';
+import { configure } from './settings.js';
+import { TSignaling } from './v3_signal.js';
+import { Signalling } from './v3_signalling.js';
+
+const VERSION = '3.6.6';
+
+/** Questions about what was bought, and reports to the vendor: the first are all answered yes, the second go nowhere. */
+const REPORTS = new Set(['isFeatureEnabledForStat', 'reportTUIComponentUsage', 'reportModalView', 'sendTRTCCustomData', 'setApplicationID']);
+
+/** One instance per application, as the kits rely on: each of their parts calls `create`. @type {Map<number, Chat>} */
+const instances = new Map();
+
+export class Chat extends Signalling {
+  /** Plugins upload files and receive pushes: there is nothing behind them here. @param {object} plugins */
+  registerPlugin(plugins) {
+    void plugins;
+  }
+
+  getLoginUser() {
+    return this.user;
+  }
+
+  getVersion() {
+    return VERSION;
+  }
+
+  /** Seconds. */
+  getServerTime() {
+    return Math.floor(this.serverNow() / 1000);
+  }
+
+  async destroy() {
+    if (instances.get(this.SDKAppID) === this) instances.delete(this.SDKAppID);
+    return super.destroy();
+  }
+
+  /**
+   * @param {string} name
+   * @param {any} [parameter]
+   * @returns {Promise<{code: number, data: any}>}
+   */
+  async callExperimentalAPI(name, parameter) {
+    // The server follows calls by their messages and keeps the records itself: a client's report adds nothing.
+    if (REPORTS.has(name)) return ok({});
+    if (name === 'getServerConfig') return ok({});
+    if (name === 'sendRoomCustomData') return notSupported(`callExperimentalAPI(${name}, ${parameter?.serviceCommand})`);
+    return super.callExperimentalAPI(name, parameter);
+  }
+}
+
+/** @param {import('./session.js').ChatOptions} options the same `SDKAppID` again gives the same instance */
+export function create(options) {
+  const known = instances.get(Number(options?.SDKAppID));
+  if (known) return known;
+  const made = new Chat(options);
+  instances.set(made.SDKAppID, made);
+  return made;
+}
+
+const TencentCloudChat = { create, configure, EVENT, TYPES, TSignaling, VERSION };
+
+export default TencentCloudChat;
+export { configure, EVENT, TSignaling, TYPES, VERSION };

@@ -66,6 +66,19 @@ pub struct ThreadState {
     pub shown_ms: u64,
 }
 
+impl ThreadState {
+    /// The thread with this message at its end.
+    pub fn with(self, message: &Message) -> StoreResult<Self> {
+        let last_seq = self.last_seq + 1;
+        if message.seq != last_seq {
+            return Err(StoreError::Corrupt(format!("seq {} after {}", message.seq, self.last_seq)));
+        }
+        let (shown_seq, shown_ms) =
+            if is_shown(message) { (message.seq, message.time_ms) } else { (self.shown_seq, self.shown_ms) };
+        Ok(Self { last_seq, shown_seq, shown_ms })
+    }
+}
+
 /// Whether a message is a conversation's last message and brings it to the top.
 pub fn is_shown(message: &Message) -> bool {
     !message.exclude_from_history
@@ -203,7 +216,7 @@ pub trait Store {
     fn put_profile(&mut self, app: AppId, profile: &Profile) -> StoreResult<()>;
 
     fn thread(&self, app: AppId, thread: &Thread) -> StoreResult<ThreadState>;
-    /// Adds a message at the end of its thread; its `seq` is one more than the thread's `last_seq`.
+    /// Adds a message at the end of its thread: [`ThreadState::with`]. Its id, and its client id of its sender, are new.
     fn append(&mut self, app: AppId, message: &Message) -> StoreResult<()>;
     /// Writes payload, cloudCustomData, `modified` and `revoked` of a message that is there.
     fn update_message(&mut self, app: AppId, message: &Message) -> StoreResult<()>;
@@ -218,7 +231,7 @@ pub trait Store {
     /// `user`'s side of its conversation with `peer`.
     fn mark(&self, app: AppId, user: &UserId, peer: &UserId) -> StoreResult<Option<Mark>>;
     fn put_mark(&mut self, app: AppId, user: &UserId, peer: &UserId, mark: &Mark) -> StoreResult<()>;
-    /// Listed ones, by `shown_ms`, newest first.
+    /// Listed ones, by `shown_ms` and name, the greatest first.
     fn newest_marks(&self, app: AppId, user: &UserId, limit: usize) -> StoreResult<Vec<(UserId, Mark)>>;
 
     fn group(&self, app: AppId, group: &GroupId) -> StoreResult<Option<GroupRow>>;
@@ -227,10 +240,10 @@ pub trait Store {
     /// With its members and attributes; its thread stays.
     fn delete_group(&mut self, app: AppId, group: &GroupId) -> StoreResult<()>;
     fn member(&self, app: AppId, group: &GroupId, user: &UserId) -> StoreResult<Option<MemberRow>>;
-    /// Makes or replaces.
+    /// Makes or replaces; its group is there.
     fn put_member(&mut self, app: AppId, group: &GroupId, user: &UserId, row: &MemberRow) -> StoreResult<()>;
     fn delete_member(&mut self, app: AppId, group: &GroupId, user: &UserId) -> StoreResult<()>;
-    /// Longest members first.
+    /// Longest members first, those of one moment by name.
     fn members(&self, app: AppId, group: &GroupId, offset: u32, limit: u32) -> StoreResult<Vec<(UserId, MemberRow)>>;
     /// In the order of their names; `chat.groups_per_user_max` bounds them.
     fn groups_of(&self, app: AppId, user: &UserId) -> StoreResult<Vec<GroupId>>;
@@ -239,10 +252,11 @@ pub trait Store {
     /// `None` removes it.
     fn put_attribute(&mut self, app: AppId, group: &GroupId, key: &str, value: Option<&str>) -> StoreResult<()>;
 
+    /// The first of an id stands for its invitee.
     fn open_invitation(&mut self, app: AppId, invitation: &OpenInvitation) -> StoreResult<()>;
     /// Closes what `by` has to do with `invite`: all invitees where it is the inviter, itself where it is invited.
     fn close_invitation(&mut self, app: AppId, invite: &InviteId, by: &UserId) -> StoreResult<()>;
-    /// Of `invitee`, good at `now_ms`, the newest `limit`, oldest first.
+    /// Of `invitee`, good at `now_ms`, the `limit` that end last, by their end and id.
     fn open_invitations(
         &self,
         app: AppId,
@@ -251,7 +265,7 @@ pub trait Store {
         limit: usize,
     ) -> StoreResult<Vec<OpenInvitation>>;
 
-    /// Deletes messages older than `messages_before_ms` and invitations closed before `now_ms`, `limit` rows of each at
-    /// most. Returns how many rows went.
+    /// Deletes messages older than `messages_before_ms` and invitations that ended by `now_ms`, the oldest `limit` rows of
+    /// each. Returns how many rows went.
     fn expire(&mut self, app: AppId, messages_before_ms: u64, now_ms: u64, limit: u32) -> StoreResult<u32>;
 }

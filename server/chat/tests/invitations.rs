@@ -171,7 +171,7 @@ fn the_devices_that_were_there_are_not_rung_a_second_time() {
     let ben = w.sign_in("ben");
     let amy = w.sign_in("amy");
     let sent = w.send(amy, signal(to("ben"), "c1", &invitation("i1", "amy", &["ben"], None)));
-    assert_eq!(w.ids(ben), [sent.id.clone()]);
+    assert_eq!(w.ids(ben), std::slice::from_ref(&sent.id));
     let (late, snapshot) = w.join("ben", device("late"));
     assert_eq!(snapshot.open_invitations.iter().map(|m| m.id.clone()).collect::<Vec<_>>(), [sent.id]);
     assert!(!w.said.iter().any(|output| matches!(output, Output::Push { .. })));

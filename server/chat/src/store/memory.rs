@@ -1,7 +1,7 @@
 //! A store in memory, for tests: plain maps, and on demand a fault.
 
+use super::is_counted;
 use super::{GroupRow, Mark, MemberRow, OpenInvitation, Store, StoreError, StoreResult, Thread, ThreadState};
-use super::{is_counted, is_shown};
 use carillon_proto::gateway::{Message, Profile};
 use carillon_proto::id::{AppId, GroupId, InviteId, MessageId, UserId};
 use std::cmp::Reverse;
@@ -26,7 +26,7 @@ struct Rows {
     groups: BTreeMap<(AppId, GroupId), GroupRow>,
     members: BTreeMap<(AppId, GroupId, UserId), MemberRow>,
     attributes: BTreeMap<(AppId, GroupId), BTreeMap<String, String>>,
-    invitations: Vec<(AppId, OpenInvitation)>,
+    invitations: BTreeMap<(AppId, InviteId, UserId), OpenInvitation>,
 }
 
 impl MemoryStore {
@@ -82,23 +82,17 @@ impl Store for MemoryStore {
     fn append(&mut self, app: AppId, message: &Message) -> StoreResult<()> {
         let rows = self.write()?;
         let thread = Thread::of(message);
-        let state = rows.threads.entry((app, thread.clone())).or_default();
-        if message.seq != state.last_seq + 1 {
-            return Err(StoreError::Corrupt(format!("seq {} after {}", message.seq, state.last_seq)));
-        }
-        state.last_seq = message.seq;
-        if is_shown(message) {
-            state.shown_seq = message.seq;
-            state.shown_ms = message.time_ms;
+        let state = rows.threads.get(&(app, thread.clone())).copied().unwrap_or_default().with(message)?;
+        let client_id = (app, message.from.clone(), message.client_id.clone());
+        if rows.places.contains_key(&(app, message.id.clone())) || rows.client_ids.contains_key(&client_id) {
+            return Err(StoreError::Corrupt("a message or client id twice".to_owned()));
         }
         let place = (thread.clone(), message.seq);
         if !message.client_id.is_empty() {
-            let key = (app, message.from.clone(), message.client_id.clone());
-            if rows.client_ids.insert(key, place.clone()).is_some() {
-                return Err(StoreError::Corrupt("a client id twice".to_owned()));
-            }
+            rows.client_ids.insert(client_id, place.clone());
         }
         rows.places.insert((app, message.id.clone()), place);
+        rows.threads.insert((app, thread.clone()), state);
         rows.messages.insert((app, thread, message.seq), message.clone());
         Ok(())
     }
@@ -141,7 +135,7 @@ impl Store for MemoryStore {
     }
 
     fn unread(&self, app: AppId, thread: &Thread, user: &UserId, after_seq: u64, max: u32) -> StoreResult<u32> {
-        let range = (app, thread.clone(), after_seq + 1)..=(app, thread.clone(), u64::MAX);
+        let range = (app, thread.clone(), after_seq.saturating_add(1))..=(app, thread.clone(), u64::MAX);
         let counted = self.rows.messages.range(range).filter(|(_, m)| is_counted(m) && m.from != *user);
         Ok(u32::try_from(counted.count()).unwrap_or(u32::MAX).min(max))
     }
@@ -158,7 +152,7 @@ impl Store for MemoryStore {
     fn newest_marks(&self, app: AppId, user: &UserId, limit: usize) -> StoreResult<Vec<(UserId, Mark)>> {
         let mine = self.rows.marks.iter().filter(|((a, u, _), mark)| *a == app && u == user && mark.listed);
         let mut mine: Vec<_> = mine.map(|((_, _, peer), mark)| (peer.clone(), *mark)).collect();
-        mine.sort_by_key(|(_, mark)| Reverse(mark.shown_ms));
+        mine.sort_by_key(|(peer, mark)| Reverse((mark.shown_ms, peer.clone())));
         mine.truncate(limit);
         Ok(mine)
     }
@@ -230,13 +224,14 @@ impl Store for MemoryStore {
     }
 
     fn open_invitation(&mut self, app: AppId, invitation: &OpenInvitation) -> StoreResult<()> {
-        self.write()?.invitations.push((app, invitation.clone()));
+        let key = (app, invitation.invite.clone(), invitation.invitee.clone());
+        self.write()?.invitations.entry(key).or_insert_with(|| invitation.clone());
         Ok(())
     }
 
     fn close_invitation(&mut self, app: AppId, invite: &InviteId, by: &UserId) -> StoreResult<()> {
         let closes = |i: &OpenInvitation| i.invite == *invite && (i.inviter == *by || i.invitee == *by);
-        self.write()?.invitations.retain(|(a, invitation)| *a != app || !closes(invitation));
+        self.write()?.invitations.retain(|(a, ..), invitation| *a != app || !closes(invitation));
         Ok(())
     }
 
@@ -248,27 +243,33 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> StoreResult<Vec<OpenInvitation>> {
         let open = |i: &OpenInvitation| i.invitee == *invitee && i.until_ms > now_ms;
-        let all = self.rows.invitations.iter().filter(|(a, i)| *a == app && open(i));
-        let all: Vec<_> = all.map(|(_, invitation)| invitation.clone()).collect();
+        let all = self.rows.invitations.iter().filter(|((a, ..), i)| *a == app && open(i));
+        let mut all: Vec<_> = all.map(|(_, invitation)| invitation.clone()).collect();
+        all.sort_by_key(|i| (i.until_ms, i.invite.clone()));
         Ok(all[all.len().saturating_sub(limit)..].to_vec())
     }
 
     fn expire(&mut self, app: AppId, messages_before_ms: u64, now_ms: u64, limit: u32) -> StoreResult<u32> {
         let rows = self.write()?;
         let old = rows.messages.iter().filter(|((a, ..), m)| *a == app && m.time_ms < messages_before_ms);
-        let old: Vec<_> = old.map(|(key, m)| (key.clone(), m.clone())).take(limit as usize).collect();
-        for (key, message) in &old {
-            rows.messages.remove(key);
-            rows.places.remove(&(app, message.id.clone()));
-            rows.client_ids.remove(&(app, message.from.clone(), message.client_id.clone()));
+        let old = oldest(old.map(|(key, m)| ((m.time_ms, key.1.to_string(), key.2), key.clone())), limit);
+        for key in &old {
+            let Some(message) = rows.messages.remove(key) else { continue };
+            rows.places.remove(&(app, message.id));
+            rows.client_ids.remove(&(app, message.from, message.client_id));
         }
-        let mut left = limit;
-        let invitations = rows.invitations.len();
-        rows.invitations.retain(|(a, i)| {
-            let goes = *a == app && i.until_ms <= now_ms && left > 0;
-            left -= u32::from(goes);
-            !goes
-        });
-        Ok(u32::try_from(old.len() + invitations - rows.invitations.len()).unwrap_or(u32::MAX))
+        let over = rows.invitations.iter().filter(|((a, ..), i)| *a == app && i.until_ms <= now_ms);
+        let over = oldest(over.map(|(key, i)| ((i.until_ms, key.clone()), key.clone())), limit);
+        for key in &over {
+            rows.invitations.remove(key);
+        }
+        Ok(u32::try_from(old.len() + over.len()).unwrap_or(u32::MAX))
     }
+}
+
+/// The keys of the `limit` rows that are first in the given order.
+fn oldest<O: Ord, K>(rows: impl Iterator<Item = (O, K)>, limit: u32) -> Vec<K> {
+    let mut rows: Vec<(O, K)> = rows.collect();
+    rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+    rows.into_iter().take(limit as usize).map(|(_, key)| key).collect()
 }

@@ -76,8 +76,7 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
 
 fn open_store(config: &Config) -> Result<SqliteStore, Failure> {
     let apps = config.apps.iter().map(|app| AppId(app.id)).collect();
-    let retention = Retention { messages: config.chat.message_life(), records: config.chat.record_life() };
-    let opened = SqliteStore::open(&config.store.path, apps, retention);
+    let opened = SqliteStore::open(&config.store.path, apps, Retention::from(&config.chat));
     opened.map_err(|error| format!("store.path = {}: {error}", config.store.path.display()).into())
 }
 

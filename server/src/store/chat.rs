@@ -3,7 +3,7 @@
 use super::{SqliteStore, corrupt, from_json, to_json, unavailable};
 use carillon_chat::{
     GroupKind, GroupRow, Mark, MemberRow, OpenInvitation, Store, StoreError, StoreResult, Thread, ThreadState,
-    is_counted, is_shown,
+    is_counted,
 };
 use carillon_proto::gateway::{Message, Profile, Role};
 use carillon_proto::id::{AppId, GroupId, InviteId, MessageId, UserId};
@@ -84,14 +84,7 @@ impl Store for SqliteStore {
 
     fn append(&mut self, app: AppId, message: &Message) -> StoreResult<()> {
         let thread = Thread::of(message);
-        let mut state = self.thread(app, &thread)?;
-        if message.seq != state.last_seq + 1 {
-            return Err(corrupt(format!("seq {} after {}", message.seq, state.last_seq)));
-        }
-        state.last_seq = message.seq;
-        if is_shown(message) {
-            (state.shown_seq, state.shown_ms) = (message.seq, message.time_ms);
-        }
+        let state = self.thread(app, &thread)?.with(message)?;
         let key = thread.to_string();
         let client_id = (!message.client_id.is_empty()).then_some(message.client_id.as_str());
         let (id, sender, body) = (message.id.as_str(), message.from.as_str(), to_json(message)?);
@@ -149,7 +142,7 @@ impl Store for SqliteStore {
 
     fn newest_marks(&self, app: AppId, of: &UserId, limit: usize) -> StoreResult<Vec<(UserId, Mark)>> {
         let sql = "SELECT read_seq, listed, shown_ms, peer FROM marks WHERE app = ?1 AND user = ?2 AND listed = 1
-            ORDER BY shown_ms DESC LIMIT ?3";
+            ORDER BY shown_ms DESC, peer DESC LIMIT ?3";
         let values = params![app.0, of.as_str(), int(limit as u64)];
         let rows = self.all(sql, values, |row| Ok((row.get::<_, String>(3)?, mark_of(row)?)))?;
         rows.into_iter().map(|(peer, mark)| Ok((user(peer)?, mark))).collect()
@@ -278,7 +271,7 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> StoreResult<Vec<OpenInvitation>> {
         let sql = "SELECT invite, message, inviter, until_ms FROM invitations
-            WHERE app = ?1 AND invitee = ?2 AND until_ms > ?3 ORDER BY until_ms DESC LIMIT ?4";
+            WHERE app = ?1 AND invitee = ?2 AND until_ms > ?3 ORDER BY until_ms DESC, invite DESC LIMIT ?4";
         let values = params![app.0, invitee.as_str(), int(now_ms), int(limit as u64)];
         let rows = self.all(sql, values, |row| {
             let texts: [String; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
@@ -297,13 +290,12 @@ impl Store for SqliteStore {
     }
 
     fn expire(&mut self, app: AppId, messages_before_ms: u64, now_ms: u64, limit: u32) -> StoreResult<u32> {
-        let before = self.connection.total_changes();
-        let sql = "DELETE FROM messages WHERE (app, thread, seq) IN
-            (SELECT app, thread, seq FROM messages WHERE app = ?1 AND time_ms < ?2 LIMIT ?3)";
-        self.run(sql, params![app.0, int(messages_before_ms), limit])?;
-        let sql = "DELETE FROM invitations WHERE (app, invite, invitee) IN
-            (SELECT app, invite, invitee FROM invitations WHERE app = ?1 AND until_ms <= ?2 LIMIT ?3)";
-        self.run(sql, params![app.0, int(now_ms), limit])?;
-        Ok(u32::try_from(self.connection.total_changes() - before).unwrap_or(u32::MAX))
+        let messages = "DELETE FROM messages WHERE (app, thread, seq) IN (SELECT app, thread, seq FROM messages
+            WHERE app = ?1 AND time_ms < ?2 ORDER BY time_ms, thread, seq LIMIT ?3)";
+        let messages = self.change(messages, params![app.0, int(messages_before_ms), limit])?;
+        let invitations = "DELETE FROM invitations WHERE (app, invite, invitee) IN (SELECT app, invite, invitee
+            FROM invitations WHERE app = ?1 AND until_ms <= ?2 ORDER BY until_ms, invite, invitee LIMIT ?3)";
+        let invitations = self.change(invitations, params![app.0, int(now_ms), limit])?;
+        Ok(u32::try_from(messages + invitations).unwrap_or(u32::MAX))
     }
 }

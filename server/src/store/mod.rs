@@ -13,23 +13,37 @@ use carillon_proto::gateway::CallRecord;
 use carillon_proto::id::{AppId, UserId};
 use carillon_proto::time::UnixMillis;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
 /// How often old rows are looked for.
 const CLEAN_EVERY: Duration = Duration::from_secs(60);
-/// Rows that one round deletes: each round holds up everybody.
-const CLEAN_ROWS: u32 = 1_000;
 /// Statements kept prepared: all there are.
 const STATEMENTS: usize = 96;
 /// Pages of cache, KiB.
 const CACHE_KIB: i64 = 32 * 1024;
 
 /// How long rows are kept; `None`: for ever.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Retention {
     pub messages: Option<Duration>,
     pub records: Option<Duration>,
+    /// Rows that one round deletes of each kind: each round holds up everybody.
+    pub rows: u32,
+}
+
+impl From<&carillon_config::chat::Chat> for Retention {
+    fn from(config: &carillon_config::chat::Chat) -> Self {
+        Self { messages: config.message_life(), records: config.record_life(), rows: config.expire_rows_max }
+    }
+}
+
+/// A write of the call engine, which has no way to take its decision back.
+#[derive(Debug)]
+enum Write {
+    Save(String, Option<String>),
+    Record(AppId, CallRecord),
 }
 
 #[derive(Debug)]
@@ -37,8 +51,10 @@ pub struct SqliteStore {
     connection: Connection,
     apps: Vec<AppId>,
     retention: Retention,
-    /// A write outside a command failed: the transaction must not be committed as if it had not.
-    failed: Option<StoreError>,
+    /// A transaction was begun and not committed. SQLite may take one back by itself, on a full disk for one.
+    open: bool,
+    /// What could not be written outside a command: the transaction is not committed without it.
+    unwritten: VecDeque<Write>,
     cleaned: UnixMillis,
     changes: u64,
 }
@@ -58,58 +74,96 @@ impl SqliteStore {
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
             connection.set_prepared_statement_cache_capacity(STATEMENTS);
-            schema::migrate(connection)
+            Ok(())
         };
         set_up(&mut connection).map_err(unavailable)?;
-        Ok(Self { connection, apps, retention, failed: None, cleaned: UnixMillis(0), changes: 0 })
+        schema::migrate(&mut connection, schema::MIGRATIONS)?;
+        let (unwritten, cleaned) = (VecDeque::new(), UnixMillis(0));
+        Ok(Self { connection, apps, retention, open: false, unwritten, cleaned, changes: 0 })
     }
 
     pub fn begin(&mut self) -> Result<(), StoreError> {
-        if self.connection.is_autocommit() {
-            self.connection.execute_batch("BEGIN").map_err(unavailable)?;
-            self.changes = self.connection.total_changes();
+        if self.open {
+            return self.check_open();
         }
+        self.connection.execute_batch("BEGIN").map_err(unavailable)?;
+        self.open = true;
+        self.changes = self.connection.total_changes();
         Ok(())
     }
 
     /// `true`: something was written. On an error the transaction is still open and may be committed again.
     pub fn commit(&mut self) -> Result<bool, StoreError> {
-        if let Some(error) = self.failed.take() {
-            return Err(error);
+        while let Some(write) = self.unwritten.pop_front() {
+            if let Err(error) = self.write(&write) {
+                self.unwritten.push_front(write);
+                return Err(error);
+            }
         }
-        if !self.connection.is_autocommit() {
+        if self.open {
+            self.check_open()?;
             self.connection.execute_batch("COMMIT").map_err(unavailable)?;
+            self.open = false;
         }
         Ok(self.connection.total_changes() != self.changes)
     }
 
-    /// The call engine's state; `None` forgets it.
-    pub fn save(&mut self, key: &str, value: Option<&str>) {
-        let done = match value {
-            Some(value) => self.run("INSERT OR REPLACE INTO saved VALUES (?1, ?2)", params![key, value]),
-            None => self.run("DELETE FROM saved WHERE key = ?1", params![key]),
-        };
-        self.remember(done);
+    /// What was written in a transaction that SQLite took back is lost, though the engines went on from it: nothing may
+    /// be committed after that.
+    fn check_open(&self) -> Result<(), StoreError> {
+        if self.connection.is_autocommit() {
+            return Err(StoreError::Unavailable("the disk failed within a transaction, which is lost".to_owned()));
+        }
+        Ok(())
     }
 
-    pub fn saved(&self) -> Result<Vec<(String, String)>, StoreError> {
-        let mut statement = self.connection.prepare_cached("SELECT key, value FROM saved").map_err(unavailable)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(unavailable)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(unavailable)
+    /// The call engine's state; `None` forgets it.
+    pub fn save(&mut self, key: &str, value: Option<&str>) {
+        self.write_or_keep(Write::Save(key.to_owned(), value.map(str::to_owned)));
     }
 
     /// Keeps a call's record; a call has one.
     pub fn add_record(&mut self, app: AppId, record: &CallRecord) {
-        let done = to_json(record).and_then(|body| {
-            let (call, ended) = (record.call.as_str(), record.ended_ms as i64);
-            self.run("INSERT OR IGNORE INTO records VALUES (?1, ?2, ?3, ?4)", params![app.0, call, ended, body])?;
-            for user in record.callees.iter().chain([&record.caller]) {
-                let row = params![app.0, user.as_str(), ended, call];
-                self.run("INSERT OR IGNORE INTO record_users VALUES (?1, ?2, ?3, ?4)", row)?;
+        self.write_or_keep(Write::Record(app, record.clone()));
+    }
+
+    fn write_or_keep(&mut self, write: Write) {
+        let done = if self.unwritten.is_empty() { self.write(&write) } else { Ok(()) };
+        if let Err(error) = &done {
+            tracing::error!(%error, "the store refused a write; it is tried again");
+        }
+        if done.is_err() || !self.unwritten.is_empty() {
+            self.unwritten.push_back(write);
+        }
+    }
+
+    fn write(&self, write: &Write) -> Result<(), StoreError> {
+        match write {
+            Write::Save(key, Some(value)) => {
+                self.run("INSERT OR REPLACE INTO saved VALUES (?1, ?2)", params![key, value])
             }
-            Ok(())
-        });
-        self.remember(done);
+            Write::Save(key, None) => self.run("DELETE FROM saved WHERE key = ?1", params![key]),
+            Write::Record(app, record) => self.write_record(*app, record),
+        }
+    }
+
+    /// Users first: tried again after a fault, it must not stop at the record. Who names the id of another's call gets
+    /// nothing.
+    fn write_record(&self, app: AppId, record: &CallRecord) -> Result<(), StoreError> {
+        let (call, ended) = (record.call.as_str(), record.ended_ms as i64);
+        let known = "SELECT 1 FROM records WHERE app = ?1 AND call = ?2";
+        if self.one(known, params![app.0, call], |_| Ok(()))?.is_some() {
+            return Ok(());
+        }
+        for user in record.callees.iter().chain([&record.caller]) {
+            let row = params![app.0, user.as_str(), ended, call];
+            self.run("INSERT OR IGNORE INTO record_users VALUES (?1, ?2, ?3, ?4)", row)?;
+        }
+        self.run("INSERT INTO records VALUES (?1, ?2, ?3, ?4)", params![app.0, call, ended, to_json(record)?])
+    }
+
+    pub fn saved(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.all("SELECT key, value FROM saved", [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// A user's calls that ended before `before`, newest first.
@@ -121,13 +175,11 @@ impl SqliteStore {
         limit: u16,
     ) -> Result<Vec<CallRecord>, StoreError> {
         const QUERY: &str = "SELECT r.body FROM record_users u JOIN records r ON r.app = u.app AND r.call = u.call
-            WHERE u.app = ?1 AND u.user = ?2 AND u.ended_ms < ?3 ORDER BY u.ended_ms DESC LIMIT ?4";
+            WHERE u.app = ?1 AND u.user = ?2 AND u.ended_ms < ?3 ORDER BY u.ended_ms DESC, u.call DESC LIMIT ?4";
         let before = before.map_or(i64::MAX, |b| i64::try_from(b).unwrap_or(i64::MAX));
-        let mut statement = self.connection.prepare_cached(QUERY).map_err(unavailable)?;
-        let rows = statement
-            .query_map(params![app.0, user.as_str(), before, limit], |row| row.get::<_, String>(0))
-            .map_err(unavailable)?;
-        rows.map(|body| from_json(&body.map_err(unavailable)?)).collect()
+        let values = params![app.0, user.as_str(), before, limit];
+        let bodies = self.all(QUERY, values, |row| row.get::<_, String>(0))?;
+        bodies.iter().map(|body| from_json(body)).collect()
     }
 
     /// Now and then deletes what is older than is kept. Within a transaction.
@@ -137,25 +189,45 @@ impl SqliteStore {
         }
         self.cleaned = now;
         for app in self.apps.clone() {
-            let done = self.clean(app, now);
-            self.remember(done);
+            if let Err(error) = self.clean(app, now) {
+                tracing::error!(%error, "old rows could not be deleted");
+            }
         }
     }
 
     fn clean(&mut self, app: AppId, now: UnixMillis) -> Result<(), StoreError> {
         let before = |life: Option<Duration>| life.map_or(0, |l| now.0.saturating_sub(l.as_millis() as u64));
-        carillon_chat::Store::expire(self, app, before(self.retention.messages), now.0, CLEAN_ROWS)?;
-        let old = before(self.retention.records) as i64;
-        const RECORDS: &str = "DELETE FROM records WHERE (app, call) IN
-            (SELECT app, call FROM records WHERE app = ?1 AND ended_ms < ?2 LIMIT ?3)";
-        const USERS: &str = "DELETE FROM record_users WHERE app = ?1 AND ended_ms < ?2";
-        self.run(RECORDS, params![app.0, old, CLEAN_ROWS])?;
-        self.run(USERS, params![app.0, old])
+        let rows = self.retention.rows;
+        carillon_chat::Store::expire(self, app, before(self.retention.messages), now.0, rows)?;
+        self.clean_records(app, before(self.retention.records), rows)
+    }
+
+    fn clean_records(&self, app: AppId, before_ms: u64, rows: u32) -> Result<(), StoreError> {
+        const OLD: &str =
+            "SELECT call, body FROM records WHERE app = ?1 AND ended_ms < ?2 ORDER BY ended_ms, call LIMIT ?3";
+        const USER: &str = "DELETE FROM record_users WHERE app = ?1 AND user = ?2 AND ended_ms = ?3 AND call = ?4";
+        let values = params![app.0, before_ms as i64, rows];
+        let old = self.all(OLD, values, |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        for (call, body) in old {
+            // Without its record a user's row is never found again.
+            if let Ok(record) = from_json::<CallRecord>(&body) {
+                for user in record.callees.iter().chain([&record.caller]) {
+                    self.run(USER, params![app.0, user.as_str(), record.ended_ms as i64, call])?;
+                }
+            }
+            self.run("DELETE FROM records WHERE app = ?1 AND call = ?2", params![app.0, call])?;
+        }
+        Ok(())
     }
 
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
+        self.change(sql, values).map(|_| ())
+    }
+
+    /// How many rows it changed.
+    fn change(&self, sql: &str, values: impl rusqlite::Params) -> Result<usize, StoreError> {
         let done = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values));
-        done.map(|_| ()).map_err(unavailable)
+        done.map_err(unavailable)
     }
 
     fn one<T>(
@@ -177,13 +249,6 @@ impl SqliteStore {
         let mut statement = self.connection.prepare_cached(sql).map_err(unavailable)?;
         let rows = statement.query_map(values, read).map_err(unavailable)?;
         rows.collect::<rusqlite::Result<_>>().map_err(unavailable)
-    }
-
-    fn remember(&mut self, done: Result<(), StoreError>) {
-        if let Err(error) = done {
-            tracing::error!(%error, "the store refused a write");
-            self.failed = Some(error);
-        }
     }
 }
 

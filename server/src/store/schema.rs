@@ -1,5 +1,7 @@
 //! The tables, as a list of migrations: `user_version` says how many of them a database has.
 
+use super::unavailable;
+use carillon_chat::StoreError;
 use rusqlite::Connection;
 
 /// Each brings a database one version further; one that was released is never changed again.
@@ -42,17 +44,24 @@ CREATE TABLE saved (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT R
 ";
 
 /// Brings the database to the newest version, each step whole or not at all.
-pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))? as usize;
-    if version > MIGRATIONS.len() {
-        let what = format!("the database is of version {version}, this server knows {}", MIGRATIONS.len());
-        return Err(rusqlite::Error::InvalidParameterName(what));
+pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
+    let version = version.map_err(unavailable)? as usize;
+    let newest = migrations.len();
+    if version > newest {
+        let what = format!("the database has version {version}, this server knows {newest}: it needs a newer carillon");
+        return Err(StoreError::Unavailable(what));
     }
-    for (at, migration) in MIGRATIONS.iter().enumerate().skip(version) {
-        let step = connection.transaction()?;
-        step.execute_batch(migration)?;
-        step.pragma_update(None, "user_version", at as u32 + 1)?;
-        step.commit()?;
+    for (at, migration) in migrations.iter().enumerate().skip(version) {
+        step(connection, migration, at as u32 + 1).map_err(unavailable)?;
+        tracing::info!(version = at + 1, "the database was brought to a new version");
     }
     Ok(())
+}
+
+fn step(connection: &mut Connection, migration: &str, version: u32) -> rusqlite::Result<()> {
+    let step = connection.transaction()?;
+    step.execute_batch(migration)?;
+    step.pragma_update(None, "user_version", version)?;
+    step.commit()
 }

@@ -1,6 +1,8 @@
 //! The one thread that owns chat, calls, sessions and the store. Everything that is not media passes here, in order.
 
 mod pump;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod whip;
 

@@ -42,23 +42,7 @@ pub struct Parts {
 
 /// Starts the thread; it ends after `Input::Stop`.
 pub fn start(parts: Parts) -> io::Result<std::thread::JoinHandle<()>> {
-    let control = Control {
-        exchange: Exchange::new(parts.workers.len()),
-        backlog: parts.workers.iter().map(|_| VecDeque::new()).collect(),
-        clock: parts.clock,
-        inputs: parts.inputs,
-        sessions: parts.sessions,
-        chat: parts.chat,
-        calls: parts.calls,
-        store: parts.store,
-        workers: parts.workers,
-        sockets: BTreeMap::new(),
-        who: BTreeMap::new(),
-        whips: Whips::new(parts.random),
-        release: Vec::new(),
-        full: Vec::new(),
-        stats: Stats::default(),
-    };
+    let control = Control::new(parts);
     std::thread::Builder::new().name("control".into()).spawn(move || control.run())
 }
 
@@ -91,15 +75,28 @@ pub(super) struct Control {
 }
 
 impl Control {
-    fn run(mut self) {
-        let now = self.clock.now();
-        match self.store.saved() {
-            Ok(saved) => match self.calls.restore(now, saved) {
-                0 => {}
-                bad => tracing::error!(bad, "saved states of calls or rooms could not be read"),
-            },
-            Err(error) => tracing::error!(%error, "running calls could not be read back"),
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            exchange: Exchange::new(parts.workers.len()),
+            backlog: parts.workers.iter().map(|_| VecDeque::new()).collect(),
+            clock: parts.clock,
+            inputs: parts.inputs,
+            sessions: parts.sessions,
+            chat: parts.chat,
+            calls: parts.calls,
+            store: parts.store,
+            workers: parts.workers,
+            sockets: BTreeMap::new(),
+            who: BTreeMap::new(),
+            whips: Whips::new(parts.random),
+            release: Vec::new(),
+            full: Vec::new(),
+            stats: Stats::default(),
         }
+    }
+
+    fn run(mut self) {
+        self.restore(self.clock.now());
         loop {
             let first = match self.inputs.recv_timeout(self.wait()) {
                 Ok(input) => Some(input),
@@ -107,36 +104,55 @@ impl Control {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             self.clock.resync();
-            let now = self.clock.now();
-            if let Err(error) = self.store.begin() {
-                tracing::error!(%error, "no transaction could be opened: stopping");
-                return;
-            }
-            let going_on = self.take_batch(now, first);
-            self.handle_timeouts(now);
-            self.pump(now);
-            if !self.commit() {
-                return;
-            }
-            self.release_all();
-            if !going_on {
+            if !self.turn(self.clock.now(), first) {
                 return;
             }
         }
     }
 
-    fn wait(&self) -> Duration {
-        if !self.full.is_empty() || self.backlog.iter().any(|b| !b.is_empty()) {
-            return RETRY;
+    /// Takes back the calls and seats that the store has.
+    pub(super) fn restore(&mut self, now: Now) {
+        match self.store.saved() {
+            Ok(saved) => match self.calls.restore(now, saved) {
+                0 => {}
+                bad => tracing::error!(bad, "saved states of calls or rooms could not be read"),
+            },
+            Err(error) => tracing::error!(%error, "running calls could not be read back"),
         }
+    }
+
+    /// One transaction: a batch of inputs, what time asks for, and then what is to be said. `false`: it was the last.
+    pub(super) fn turn(&mut self, now: Now, first: Option<Input>) -> bool {
+        if let Err(error) = self.store.begin() {
+            tracing::error!(%error, "no transaction could be opened: stopping");
+            return false;
+        }
+        let going_on = self.take_batch(now, first);
+        self.handle_timeouts(now);
+        self.pump(now);
+        if !self.commit() {
+            return false;
+        }
+        self.release_all();
+        going_on
+    }
+
+    /// When something is due next, inputs or not.
+    pub(super) fn due(&self) -> Option<Instant> {
         let due = [
             self.sessions.poll_timeout().map(|(at, _)| at),
             self.chat.poll_timeout().map(|(at, _)| at),
             self.calls.poll_timeout().map(|(at, _)| at),
             self.whips.poll_timeout(),
         ];
-        let next = due.into_iter().flatten().min();
-        next.map_or(IDLE, |at| at.saturating_duration_since(self.clock.now().instant).min(IDLE))
+        due.into_iter().flatten().min()
+    }
+
+    fn wait(&self) -> Duration {
+        if !self.full.is_empty() || self.backlog.iter().any(|b| !b.is_empty()) {
+            return RETRY;
+        }
+        self.due().map_or(IDLE, |at| at.saturating_duration_since(self.clock.now().instant).min(IDLE))
     }
 
     /// `false`: this was the last batch.

@@ -1,0 +1,190 @@
+//! A control thread without its thread: sockets that are played, a clock that is moved, a database on disk.
+
+use crate::clock::Clock;
+use crate::control::thread::{Control, Parts};
+use crate::control::{Input, SocketId, SocketOut, channel};
+use crate::gateway::session::Sessions;
+use crate::store::{Retention, SqliteStore};
+use carillon_call::Switchboard;
+use carillon_chat::Chat;
+use carillon_config::{App, Config, DevicePolicy, Secret};
+use carillon_proto::call::{Engine, Signal, Writer};
+use carillon_proto::gateway::ClientFrame;
+use carillon_proto::id::{AppId, UserId};
+use carillon_proto::time::{Now, UnixMillis};
+use carillon_proto::user_sig::UserSig;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+pub(super) const APP: AppId = AppId(1);
+pub(super) const KEY: &str = "0123456789abcdef0123456789abcdef";
+/// Less than the interval that the server asks for.
+const PING: Duration = Duration::from_secs(10);
+
+/// Where one test's database lies; gone with it.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("carillon-control-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(super) struct Node {
+    control: Control,
+    config: Config,
+    pub(super) now: Now,
+    sockets: BTreeMap<u64, Socket>,
+    last_socket: u64,
+}
+
+struct Socket {
+    out: mpsc::Receiver<SocketOut>,
+    requests: u64,
+    welcome: Value,
+    events: Vec<Value>,
+}
+
+impl Node {
+    pub(super) fn start(folder: &Folder, config: Config) -> Self {
+        Self::start_at(folder, config, Now { instant: Instant::now(), wall: UnixMillis(1_700_000_000_000) })
+    }
+
+    fn start_at(folder: &Folder, mut config: Config, now: Now) -> Self {
+        config.apps = vec![App { id: APP.0, keys: vec![Secret::new(KEY)], devices: DevicePolicy::All }];
+        let calls = carillon_call::Config { call: config.call.clone(), rooms: config.rooms.clone() };
+        let seed = now.wall.0;
+        let mut control = Control::new(Parts {
+            clock: Clock::start(),
+            inputs: channel().1,
+            sessions: Sessions::new(config.gateway.clone(), Box::new(|out| out.fill(7))),
+            chat: Chat::new(config.chat.clone(), &config.apps, seed),
+            calls: Switchboard::new(calls, seed),
+            store: SqliteStore::open(&folder.0, vec![APP], Retention::from(&config.chat)).unwrap(),
+            workers: Vec::new(),
+            random: Box::new(|| 7),
+        });
+        control.restore(now);
+        Self { control, config, now, sockets: BTreeMap::new(), last_socket: 0 }
+    }
+
+    /// Dies without a word, and starts again `down` later with what is on disk.
+    pub(super) fn kill_and_start(self, folder: &Folder, down: Duration) -> Self {
+        let Self { control, config, now, .. } = self;
+        drop(control);
+        Self::start_at(folder, config, now.plus(down))
+    }
+
+    fn input(&mut self, input: Input) {
+        assert!(self.control.turn(self.now, Some(input)), "it goes on");
+        for socket in self.sockets.values_mut() {
+            while let Ok(out) = socket.out.try_recv() {
+                let SocketOut::Text(text) = out else { continue };
+                socket.events.push(serde_json::from_str(&text).unwrap());
+            }
+        }
+    }
+
+    /// Lets time pass, timer by timer; open sockets say now and then that they are there.
+    pub(super) fn wait(&mut self, time: Duration) {
+        let end = self.now.plus(time);
+        while self.now.instant < end.instant {
+            let left = end.instant - self.now.instant;
+            let due = self.control.due().map(|at| at.saturating_duration_since(self.now.instant));
+            self.now = self.now.plus(left.min(PING).min(due.unwrap_or(PING)));
+            for socket in self.sockets() {
+                self.frame(socket, &json!({ "t": "ping", "nonce": 1 }));
+            }
+            // Does nothing itself: what is due is done in any turn.
+            self.input(Input::SocketClosed { socket: SocketId(u64::MAX) });
+        }
+    }
+
+    fn frame(&mut self, socket: u64, frame: &Value) {
+        let frame = ClientFrame::parse(&frame.to_string(), 65_536);
+        self.input(Input::SocketFrame { socket: SocketId(socket), frame });
+    }
+
+    pub(super) fn sign_in(&mut self, name: &str, device: &str) -> u64 {
+        self.last_socket += 1;
+        let (socket, (sender, out)) = (self.last_socket, mpsc::channel(1_000));
+        self.sockets.insert(socket, Socket { out, requests: 0, welcome: Value::Null, events: Vec::new() });
+        let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        self.input(Input::SocketOpened { socket: SocketId(socket), from, out: sender });
+        let user = UserId::new(name).unwrap();
+        let sig = UserSig { app: APP, user, time: self.now.wall.as_secs(), expire: 86_400, userbuf: None };
+        let device = json!({ "id": device.replace(' ', "-"), "platform": "web", "sync": "answers" });
+        let hello = json!({
+            "t": "hello", "version": 1, "app": APP.0, "user": name, "userSig": sig.make(KEY), "device": device,
+        });
+        self.frame(socket, &hello);
+        let known = self.sockets.get_mut(&socket).unwrap();
+        known.welcome = known.events.remove(0);
+        assert_eq!(known.welcome["t"], "welcome");
+        socket
+    }
+
+    pub(super) fn welcome(&self, socket: u64) -> &Value {
+        &self.sockets[&socket].welcome
+    }
+
+    /// The answer's body, or its error's code.
+    pub(super) fn ask(&mut self, socket: u64, verb: &str, body: Value) -> Result<Value, i32> {
+        let known = self.sockets.get_mut(&socket).unwrap();
+        known.requests += 1;
+        let id = known.requests;
+        self.frame(socket, &json!({ "t": "request", "id": id, "verb": verb, "body": body }));
+        let known = self.sockets.get_mut(&socket).unwrap();
+        let at = known.events.iter().position(|f| f["t"] == "reply" && f["re"] == id).expect("an answer");
+        let mut reply = known.events.remove(at);
+        match reply["error"]["code"].as_i64() {
+            Some(code) => Err(i32::try_from(code).unwrap()),
+            None => Ok(reply["body"].take()),
+        }
+    }
+
+    pub(super) fn signal(&mut self, socket: u64, to: Value, signal: &Signal) {
+        let payload = json!({ "data": Writer::new(Engine::Web).write(signal), "description": "", "extension": "" });
+        let client_id = format!("c{}-{}", self.now.wall.0, socket);
+        let send = json!({ "to": to, "kind": "custom", "payload": payload, "clientId": client_id });
+        self.ask(socket, "message.send", send).unwrap();
+    }
+
+    /// The client is gone without a word.
+    pub(super) fn close(&mut self, socket: u64) {
+        self.input(Input::SocketClosed { socket: SocketId(socket) });
+        self.sockets.remove(&socket);
+    }
+
+    pub(super) fn sockets(&self) -> Vec<u64> {
+        self.sockets.keys().copied().collect()
+    }
+
+    /// What a socket was told unasked since the last look, shortly.
+    pub(super) fn events(&mut self, socket: u64) -> Vec<String> {
+        let frames = std::mem::take(&mut self.sockets.get_mut(&socket).unwrap().events);
+        frames.iter().filter(|frame| frame["t"] == "event").map(short).collect()
+    }
+}
+
+fn short(frame: &Value) -> String {
+    let (event, body) = (frame["event"].as_str().unwrap(), &frame["body"]);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    match event {
+        "room.left" => format!("{event} {} {}", text(&body["user"]), text(&body["reason"])),
+        "call.changed" => format!("{event} {}", text(&body["result"])),
+        _ => event.to_owned(),
+    }
+}

@@ -6,6 +6,7 @@ use carillon_call as call;
 use carillon_chat::SessionId;
 use carillon_proto::gateway::{ErrorBody, Event, MediaState, Offer, TrackName, Volume, code};
 use carillon_proto::id::{AppId, RoomId, UserId};
+use carillon_proto::user_sig::Privileges;
 use carillon_sfu as sfu;
 use serde_json::{Value, json};
 use sfu::{ParticipantId, Publish, RequestId, RoomKey, Subscribe, Wanted};
@@ -97,7 +98,7 @@ impl Exchange {
         user: UserId,
         room: RoomId,
         session: Option<SessionId>,
-        may: call::Privileges,
+        may: Privileges,
     ) -> Step {
         let (key, worker) = self.place(app, &room, seat);
         self.by_user.insert((app, room.clone(), user.clone()), seat);
@@ -335,15 +336,14 @@ fn tell_calls(who: ParticipantId, event: call::MediaEvent) -> Step {
     Step::ToCalls(call::Command::Media { seat: SeatId(who.0), event })
 }
 
-fn privileges(call::Privileges(bits): call::Privileges) -> sfu::Privileges {
-    let may = |bit| bits & bit != 0;
+fn privileges(may: Privileges) -> sfu::Privileges {
     sfu::Privileges {
-        send_audio: may(4),
-        receive_audio: may(8),
-        send_video: may(16),
-        receive_video: may(32),
-        send_screen: may(64),
-        receive_screen: may(128),
+        send_audio: may.allows(Privileges::SEND_AUDIO),
+        receive_audio: may.allows(Privileges::RECEIVE_AUDIO),
+        send_video: may.allows(Privileges::SEND_VIDEO),
+        receive_video: may.allows(Privileges::RECEIVE_VIDEO),
+        send_screen: may.allows(Privileges::SEND_SCREEN),
+        receive_screen: may.allows(Privileges::RECEIVE_SCREEN),
     }
 }
 
@@ -371,7 +371,7 @@ mod tests {
 
     fn enter(x: &mut Exchange, seat: u64, name: &str, room: u32) -> Step {
         let session = Some(SessionId(seat));
-        x.entered(SeatId(seat), APP, user(name), RoomId::Number(room), session, call::Privileges::ALL)
+        x.entered(SeatId(seat), APP, user(name), RoomId::Number(room), session, Privileges::ALL)
     }
 
     fn offer(room: u32, wanted: &str) -> Offer {

@@ -1,12 +1,13 @@
 //! PrivateMapKey: a UserSig whose userbuf says which room its user may enter and what it may do there.
 
 use super::{SigError, UserSig};
-use crate::gateway::{ErrorBody, code};
+use crate::gateway::{ErrorBody, TrackName, code};
 use crate::id::{AppId, RoomId, UserId};
 use crate::time::UnixMillis;
+use serde::{Deserialize, Serialize};
 
 /// What a user may do in a room, one bit each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Privileges(pub u32);
 
 impl Privileges {
@@ -20,9 +21,41 @@ impl Privileges {
     pub const RECEIVE_SCREEN: Self = Self(128);
     pub const ALL: Self = Self(255);
 
-    /// Whether every bit of `other` is set.
-    pub fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
+    /// Whether every bit of `what` is set.
+    pub fn allows(self, what: Self) -> bool {
+        self.0 & what.0 == what.0
+    }
+
+    /// The right to publish this track; a screen's sound is of the screen.
+    pub fn to_send(track: TrackName) -> Self {
+        match track {
+            TrackName::Microphone => Self::SEND_AUDIO,
+            TrackName::Camera => Self::SEND_VIDEO,
+            TrackName::Screen | TrackName::ScreenAudio => Self::SEND_SCREEN,
+        }
+    }
+
+    /// The right to subscribe to this track of somebody.
+    pub fn to_receive(track: TrackName) -> Self {
+        match track {
+            TrackName::Microphone => Self::RECEIVE_AUDIO,
+            TrackName::Camera => Self::RECEIVE_VIDEO,
+            TrackName::Screen | TrackName::ScreenAudio => Self::RECEIVE_SCREEN,
+        }
+    }
+
+    /// As `EnteredRoom::may` says it: `sendAudio`, `receiveAudio`, `sendVideo`, `receiveVideo`, `sendScreen`,
+    /// `receiveScreen`, those that are given.
+    pub fn names(self) -> Vec<String> {
+        let all = [
+            (Self::SEND_AUDIO, "sendAudio"),
+            (Self::RECEIVE_AUDIO, "receiveAudio"),
+            (Self::SEND_VIDEO, "sendVideo"),
+            (Self::RECEIVE_VIDEO, "receiveVideo"),
+            (Self::SEND_SCREEN, "sendScreen"),
+            (Self::RECEIVE_SCREEN, "receiveScreen"),
+        ];
+        all.into_iter().filter(|(right, _)| self.allows(*right)).map(|(_, name)| name.to_owned()).collect()
     }
 }
 

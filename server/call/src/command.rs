@@ -4,6 +4,7 @@ use carillon_proto::gateway::{
     CallRecord, CallState, EnteredRoom, ErrorBody, LeaveReason, Message, Track, TrackName, TrackState,
 };
 use carillon_proto::id::{AppId, CallId, GroupId, RoomId, UserId};
+pub use carillon_proto::user_sig::Privileges;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -229,57 +230,4 @@ pub enum Reason {
     Length,
     /// A lost seat.
     Grace,
-}
-
-/// PrivateMapKey's bits: 1 create room, 2 join, 4 send audio, 8 receive audio, 16 send video, 32 receive video, 64 send
-/// screen, 128 receive screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Privileges(pub u32);
-
-impl Privileges {
-    pub const ALL: Self = Self(255);
-    pub const CREATE_ROOM: Self = Self(1);
-    pub const JOIN: Self = Self(2);
-    pub const SEND_AUDIO: Self = Self(4);
-    pub const RECEIVE_AUDIO: Self = Self(8);
-    pub const SEND_VIDEO: Self = Self(16);
-    pub const RECEIVE_VIDEO: Self = Self(32);
-    pub const SEND_SCREEN: Self = Self(64);
-    pub const RECEIVE_SCREEN: Self = Self(128);
-
-    pub fn allows(self, what: Self) -> bool {
-        self.0 & what.0 == what.0
-    }
-
-    /// The right to publish this track; a screen's sound is of the screen.
-    pub fn to_send(track: TrackName) -> Self {
-        match track {
-            TrackName::Microphone => Self::SEND_AUDIO,
-            TrackName::Camera => Self::SEND_VIDEO,
-            TrackName::Screen | TrackName::ScreenAudio => Self::SEND_SCREEN,
-        }
-    }
-
-    /// The right to subscribe to this track of somebody.
-    pub fn to_receive(track: TrackName) -> Self {
-        match track {
-            TrackName::Microphone => Self::RECEIVE_AUDIO,
-            TrackName::Camera => Self::RECEIVE_VIDEO,
-            TrackName::Screen | TrackName::ScreenAudio => Self::RECEIVE_SCREEN,
-        }
-    }
-
-    /// As `EnteredRoom::may` says it: `sendAudio`, `receiveAudio`, `sendVideo`, `receiveVideo`, `sendScreen`,
-    /// `receiveScreen`, those that are given.
-    pub fn names(self) -> Vec<String> {
-        let all = [
-            (Self::SEND_AUDIO, "sendAudio"),
-            (Self::RECEIVE_AUDIO, "receiveAudio"),
-            (Self::SEND_VIDEO, "sendVideo"),
-            (Self::RECEIVE_VIDEO, "receiveVideo"),
-            (Self::SEND_SCREEN, "sendScreen"),
-            (Self::RECEIVE_SCREEN, "receiveScreen"),
-        ];
-        all.into_iter().filter(|(right, _)| self.allows(*right)).map(|(_, name)| name.to_owned()).collect()
-    }
 }

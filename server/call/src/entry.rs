@@ -99,7 +99,7 @@ impl Switchboard {
             (false, _) => Privileges::ALL,
         };
         let empty = room.is_none_or(|room| room.seats.is_empty());
-        let needed = if empty { Privileges::CREATE_ROOM } else { Privileges::JOIN };
+        let needed = if empty { Privileges::CREATE_ROOM } else { Privileges::JOIN_ROOM };
         if !may.allows(needed) {
             return Err(RefuseReason::Privilege);
         }

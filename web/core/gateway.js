@@ -55,7 +55,10 @@ export class GatewayClient extends Emitter {
   #requests;
   /** @type {GatewayState} */ #state = 'signedOut';
   /** @type {{user: string, userSig: string} | null} */ #credentials = null;
-  /** @type {{secret: string, handled: number, acked: number, resumeWithinMs: number, resumeUntil: number} | null} */
+  /**
+   * `tries`: to resume; a hello of an older one that arrives late is told from the newest by it.
+   * @type {{secret: string, handled: number, acked: number, tries: number, resumeWithinMs: number, resumeUntil: number} | null}
+   */
   #session = null;
   /** @type {Link | null} */ #link = null;
   #attempt = 0;
@@ -182,7 +185,8 @@ export class GatewayClient extends Emitter {
 
   #hello() {
     if (this.#session) {
-      return { t: 'hello', version: VERSION, resume: { session: this.#session.secret, ack: this.#session.handled } };
+      const { secret: session, handled: ack } = this.#session;
+      return { t: 'hello', version: VERSION, resume: { session, ack, attempt: ++this.#session.tries } };
     }
     const { app, deviceId, platform, sync } = this.#options;
     const device = { id: deviceId, platform, sync };
@@ -244,6 +248,7 @@ export class GatewayClient extends Emitter {
       secret: welcome.session,
       handled,
       acked: handled,
+      tries: resumed && this.#session ? this.#session.tries : 0,
       resumeWithinMs: welcome.resumeWithinMs,
       resumeUntil: Infinity,
     };

@@ -51,6 +51,10 @@ pub struct Resume {
     pub session: String,
     /// The highest server `seq` that the client handled.
     pub ack: u64,
+    /// Counts the client's tries within the session: 1, 2, 3, …. A hello that was overtaken by a later one does not take
+    /// the session back. Left out: 0, which is never overtaken.
+    #[serde(default)]
+    pub attempt: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,7 +168,7 @@ impl ErrorBody {
 #[serde(rename_all = "camelCase")]
 pub struct Welcome {
     pub version: u32,
-    /// The secret that resumes this session.
+    /// The secret that resumes this session, another one after each resume.
     pub session: String,
     pub user: UserId,
     /// `true`: nothing was lost; the missed frames follow, no snapshot. `false`: a new session with its snapshot.

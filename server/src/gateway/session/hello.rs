@@ -39,11 +39,11 @@ impl Sessions {
 
     fn open_session(&mut self, now: Now, socket: SocketId) -> SessionId {
         self.last_session += 1;
-        let mut secret = [0; 16];
-        (self.random)(&mut secret);
         let session = Session {
             state: State::SigningIn(socket),
-            secret,
+            secret: self.draw_secret(),
+            previous: None,
+            attempt: 0,
             user: None,
             last_request: 0,
             in_flight: BTreeSet::new(),
@@ -55,12 +55,22 @@ impl Sessions {
         id
     }
 
+    fn draw_secret(&mut self) -> [u8; 16] {
+        let mut secret = [0; 16];
+        (self.random)(&mut secret);
+        secret
+    }
+
     fn resume(&mut self, now: Now, socket: SocketId, resume: &Resume) {
         let Some(session) = self.find_resumable(resume) else {
             self.stats.resumes_refused += 1;
             let message = "the session is over or cannot be continued from there, sign in anew";
             return self.refuse_socket(socket, ErrorBody::new(code::RESUME_FAILED, message));
         };
+        if !self.renew(session, resume) {
+            self.forget_socket(socket);
+            return self.close(socket, close::SUPERSEDED, "a later try has resumed the session");
+        }
         self.stats.resumes += 1;
         let state = self.sessions.get_mut(&session).map(|s| std::mem::replace(&mut s.state, State::Online(socket)));
         match state {
@@ -79,11 +89,27 @@ impl Sessions {
         self.replay(session, socket, resume.ack);
     }
 
+    /// Counts the try and draws the next secret. `false`: a later try came first. The secret that was shown stays good
+    /// for now: this `welcome` may be lost with its socket.
+    fn renew(&mut self, session: SessionId, resume: &Resume) -> bool {
+        let secret = self.draw_secret();
+        let Some(known) = self.sessions.get_mut(&session) else { return false };
+        if resume.attempt != 0 && resume.attempt < known.attempt {
+            return false;
+        }
+        known.attempt = known.attempt.max(resume.attempt);
+        let shown = parse_secret(&resume.session).map(|(_, secret)| secret);
+        known.previous = shown;
+        known.secret = secret;
+        true
+    }
+
     /// The signed-in session with this secret, if everything after `ack` is still there.
     fn find_resumable(&self, resume: &Resume) -> Option<SessionId> {
         let (id, secret) = parse_secret(&resume.session)?;
         let session = self.sessions.get(&id)?;
-        let known = aws_lc_rs::constant_time::verify_slices_are_equal(&session.secret, &secret).is_ok();
+        let is = |known: &[u8; 16]| aws_lc_rs::constant_time::verify_slices_are_equal(known, &secret).is_ok();
+        let known = is(&session.secret) || session.previous.as_ref().is_some_and(is);
         let resumable = known && session.user.is_some() && session.outbox.after(resume.ack).is_some();
         resumable.then_some(id)
     }

@@ -120,6 +120,10 @@ enum Phase {
 struct Session {
     state: State,
     secret: [u8; 16],
+    /// The secret before the last resume: good until the client shows that the `welcome` with the new one has reached it.
+    previous: Option<[u8; 16]>,
+    /// The highest number of a try to resume.
+    attempt: u64,
     /// Known once signed in.
     user: Option<UserId>,
     /// The highest request id that was taken.
@@ -179,7 +183,10 @@ impl Sessions {
                 self.break_off(session, ErrorBody::new(code::BAD_FRAME, "wait for welcome after hello"));
             }
             (Phase::SigningIn(session) | Phase::Open(session), Err(error)) => self.break_off(session, error),
-            (Phase::Open(session), Ok(frame)) => self.handle_frame(now, session, socket, frame),
+            (Phase::Open(session), Ok(frame)) => {
+                self.forget_previous_secret(session, &frame);
+                self.handle_frame(now, session, socket, frame);
+            }
         }
     }
 
@@ -303,6 +310,18 @@ impl Sessions {
             ClientFrame::SignOut => {
                 self.end_with(session, ByeReason::SignedOut, said(ByeReason::SignedOut), None);
             }
+        }
+    }
+
+    /// A client that asks or acknowledges has read its `welcome`. Pings are sent by timers and prove nothing.
+    fn forget_previous_secret(&mut self, session: SessionId, frame: &ClientFrame) {
+        match frame {
+            ClientFrame::Request { .. } | ClientFrame::Ack { .. } => {
+                if let Some(known) = self.sessions.get_mut(&session) {
+                    known.previous = None;
+                }
+            }
+            ClientFrame::Hello { .. } | ClientFrame::Ping { .. } | ClientFrame::SignOut => {}
         }
     }
 

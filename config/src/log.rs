@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 crate::section! {
     /// Logs, on standard error.
@@ -26,5 +27,14 @@ crate::section! {
     pub struct Store {
         /// Folder of the database; made when missing. Relative to the working folder.
         pub path: PathBuf = PathBuf::from("data");
+        /// Milliseconds that a transaction which the disk refuses is tried again. Nobody is answered meanwhile, media
+        /// goes on; then the process ends with an error, for its supervisor to act on.
+        pub give_up_within_ms: u64 = 60_000, in 0..=3_600_000;
+    }
+}
+
+impl Store {
+    pub fn give_up_within(&self) -> Duration {
+        Duration::from_millis(self.give_up_within_ms)
     }
 }

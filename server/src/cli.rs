@@ -84,7 +84,10 @@ fn serve(config: Config) -> Result<()> {
     carillon::gateway::check_certificate(&config)?;
     let key = config.is_development().then(|| key::development(&config.store.path)).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(carillon::node::run(config, key))
+    let ended = runtime.block_on(carillon::node::run(config, key));
+    // What did not end within the time of a stop is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 fn start_log(config: &Config) -> Result<()> {

@@ -8,7 +8,7 @@ use crate::store::{Retention, SqliteStore};
 use crate::udp::UdpSocket;
 use crate::{admin, tcp, worker};
 use carillon_call::Switchboard;
-use carillon_chat::Chat;
+use carillon_chat::{Chat, StoreError};
 use carillon_config::{App, Config, DEVELOPMENT_APP, DevicePolicy, Secret};
 use carillon_proto::id::AppId;
 use carillon_sfu::{LocalCandidate, Protocol, Worker};
@@ -17,9 +17,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::thread::JoinHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -37,7 +37,7 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
     let http = listen(config.listen.http, "listen.http").await?;
     let admin = listen(config.listen.admin, "listen.admin").await?;
     let mut media = Media::bind(&config).await?;
-    let (handle, inputs) = control::channel();
+    let (handle, inputs) = control::channel(config.limits.control_queue);
     let (workers, worker_threads) = media.start(&config, &handle, clock)?;
     let control_thread = control::start(control::Parts {
         clock,
@@ -49,6 +49,7 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
             clock::random_u64(),
         ),
         store,
+        give_up_within: config.store.give_up_within(),
         workers: workers.to_vec(),
         random: Box::new(|| u128::from_ne_bytes(clock::random_bytes())),
     })?;
@@ -61,17 +62,42 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
         config: Arc::new(config),
     });
     announce(&shared, http.local_addr()?);
+    tracing::info!(http = %http.local_addr()?, admin = %admin.local_addr()?, "listening");
     let (stop, stopped) = watch::channel(false);
     let sources = admin::Sources { control: handle.clone(), workers: workers.clone() };
     let admin = tokio::spawn(admin::serve(admin, sources));
-    let http = tokio::spawn(gateway::serve(http, shared.clone(), until(stopped)));
-    wait_for_signal().await?;
+    let mut http = tokio::spawn(gateway::serve(http, shared.clone(), until(stopped)));
+    // On a thread of its own: nothing else says that the control thread has ended.
+    let mut control_ended = tokio::task::spawn_blocking(move || control_thread.join());
+    let over = tokio::select! {
+        signal = wait_for_signal() => signal.map_err(Failure::from),
+        ended = &mut control_ended => Err(lost_control(ended)),
+        ended = &mut http => Err(lost_http(ended)),
+    };
     tracing::info!("stopping");
-    shut_down(&shared, stop, http, control_thread, &workers, worker_threads).await;
+    let parts = Parts { shared: &shared, stop, http, control_ended, workers: &workers, worker_threads };
+    parts.shut_down().await;
     tcp.abort();
     admin.abort();
     tracing::info!("stopped");
-    Ok(())
+    over
+}
+
+type ControlEnded = Result<std::thread::Result<Result<(), StoreError>>, JoinError>;
+
+/// The control thread ends by itself only where it cannot go on.
+fn lost_control(ended: ControlEnded) -> Failure {
+    match ended {
+        Ok(Ok(Err(error))) => format!("the store is lost, nothing more can be promised to clients: {error}").into(),
+        Ok(Ok(Ok(())) | Err(_)) | Err(_) => "the control thread has died; this is a fault of the server".into(),
+    }
+}
+
+fn lost_http(ended: Result<io::Result<()>, JoinError>) -> Failure {
+    match ended {
+        Ok(Err(error)) => format!("listen.http: {error}").into(),
+        Ok(Ok(())) | Err(_) => "the HTTP task has died; this is a fault of the server".into(),
+    }
 }
 
 fn open_store(config: &Config) -> Result<SqliteStore, Failure> {
@@ -126,7 +152,7 @@ impl Media {
         config: &Config,
         control: &control::Handle,
         clock: Clock,
-    ) -> Result<(Workers, Vec<JoinHandle<()>>), Failure> {
+    ) -> Result<(Workers, Vec<std::thread::JoinHandle<()>>), Failure> {
         let certificate = carillon_sfu::transport::generate_certificate().ok_or("no DTLS certificate could be made")?;
         let tcp_port = self.tcp.local_addr()?.port();
         let (mut handles, mut threads) = (Vec::new(), Vec::new());
@@ -208,28 +234,41 @@ async fn wait_for_signal() -> io::Result<()> {
     Ok(())
 }
 
-/// Clients are told first, then HTTP ends, then media: all within the configured time.
-async fn shut_down(
-    shared: &Shared,
+/// What a stop ends.
+struct Parts<'a> {
+    shared: &'a Shared,
     stop: watch::Sender<bool>,
-    http: tokio::task::JoinHandle<io::Result<()>>,
-    control_thread: JoinHandle<()>,
-    workers: &[worker::Handle],
-    worker_threads: Vec<JoinHandle<()>>,
-) {
-    let ordered = async {
-        if shared.control.send(control::Input::Stop).is_err() {
-            tracing::warn!("the control thread was too busy to be stopped in order");
+    http: JoinHandle<io::Result<()>>,
+    control_ended: JoinHandle<std::thread::Result<Result<(), StoreError>>>,
+    workers: &'a [worker::Handle],
+    worker_threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Parts<'_> {
+    /// Clients are told first, then HTTP ends, then media: all within the configured time.
+    async fn shut_down(self) {
+        let within = self.shared.config.listen.stop_within();
+        if tokio::time::timeout(within, self.in_order()).await.is_err() {
+            tracing::warn!("not everything ended within listen.stop_within_ms");
         }
-        let _ = tokio::task::spawn_blocking(move || control_thread.join()).await;
-        let _ = stop.send(true);
-        let _ = http.await;
-        for worker in workers {
+    }
+
+    async fn in_order(self) {
+        // Neither is asked again once it has ended.
+        if !self.control_ended.is_finished() {
+            if self.shared.control.send(control::Input::Stop).is_err() {
+                tracing::warn!("the control thread was too busy to be stopped in order");
+            }
+            let _ = self.control_ended.await;
+        }
+        let _ = self.stop.send(true);
+        if !self.http.is_finished() {
+            let _ = self.http.await;
+        }
+        for worker in self.workers {
             let _ = worker.send(worker::Input::Stop);
         }
-        let _ = tokio::task::spawn_blocking(move || worker_threads.into_iter().for_each(|t| drop(t.join()))).await;
-    };
-    if tokio::time::timeout(shared.config.listen.stop_within(), ordered).await.is_err() {
-        tracing::warn!("not everything ended within listen.stop_within_ms");
+        let threads = self.worker_threads;
+        let _ = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join()))).await;
     }
 }

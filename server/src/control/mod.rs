@@ -15,9 +15,6 @@ use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use tokio::sync::{mpsc, oneshot};
 
-/// Inputs waiting for the control thread. Full means that it cannot keep up: sockets are told to come later.
-const INPUTS: usize = 8192;
-
 /// The other threads' end.
 #[derive(Debug, Clone)]
 pub struct Handle(SyncSender<Input>);
@@ -39,8 +36,10 @@ impl Handle {
     }
 }
 
-pub fn channel() -> (Handle, Receiver<Input>) {
-    let (sender, receiver) = sync_channel(INPUTS);
+/// `inputs` may wait for the control thread (`limits.control_queue`). Full means that it cannot keep up: sockets are
+/// told to come later.
+pub fn channel(inputs: usize) -> (Handle, Receiver<Input>) {
+    let (sender, receiver) = sync_channel(inputs);
     (Handle(sender), receiver)
 }
 

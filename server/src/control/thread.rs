@@ -8,7 +8,7 @@ use crate::gateway::session::Sessions;
 use crate::store::SqliteStore;
 use crate::worker;
 use carillon_call::Switchboard;
-use carillon_chat::{Chat, SessionId};
+use carillon_chat::{Chat, SessionId, StoreError};
 use carillon_proto::gateway::ErrorBody;
 use carillon_proto::id::{AppId, UserId};
 use carillon_proto::time::Now;
@@ -22,8 +22,8 @@ use tokio::sync::{mpsc, oneshot};
 const BATCH: usize = 256;
 /// The longest wait for an input: old data is deleted in between.
 const IDLE: Duration = Duration::from_secs(5);
-/// How long a transaction is tried again while the disk refuses it. Nobody is told anything meanwhile; media goes on.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(60);
+/// How soon a transaction that the disk refused is tried again. Nobody is told anything meanwhile; media goes on.
+const COMMIT_AGAIN: Duration = Duration::from_millis(200);
 /// How soon a full worker mailbox is tried again.
 const RETRY: Duration = Duration::from_millis(5);
 
@@ -35,13 +35,15 @@ pub struct Parts {
     pub chat: Chat,
     pub calls: Switchboard,
     pub store: SqliteStore,
+    /// How long a store that refuses a transaction is tried again.
+    pub give_up_within: Duration,
     pub workers: Vec<worker::Handle>,
     /// Makes the names of WHIP resources, which are secrets.
     pub random: Box<dyn FnMut() -> u128 + Send>,
 }
 
-/// Starts the thread; it ends after `Input::Stop`.
-pub fn start(parts: Parts) -> io::Result<std::thread::JoinHandle<()>> {
+/// Starts the thread; it ends after `Input::Stop`, or with what makes it impossible to go on.
+pub fn start(parts: Parts) -> io::Result<std::thread::JoinHandle<Result<(), StoreError>>> {
     let control = Control::new(parts);
     std::thread::Builder::new().name("control".into()).spawn(move || control.run())
 }
@@ -61,6 +63,7 @@ pub(super) struct Control {
     pub(super) calls: Switchboard,
     pub(super) exchange: Exchange,
     pub(super) store: SqliteStore,
+    give_up_within: Duration,
     workers: Vec<worker::Handle>,
     sockets: BTreeMap<SocketId, mpsc::Sender<SocketOut>>,
     /// Whose session it is, from sign-in to its end.
@@ -85,6 +88,7 @@ impl Control {
             chat: parts.chat,
             calls: parts.calls,
             store: parts.store,
+            give_up_within: parts.give_up_within,
             workers: parts.workers,
             sockets: BTreeMap::new(),
             who: BTreeMap::new(),
@@ -95,46 +99,42 @@ impl Control {
         }
     }
 
-    fn run(mut self) {
-        self.restore(self.clock.now());
+    fn run(mut self) -> Result<(), StoreError> {
+        self.restore(self.clock.now())?;
         loop {
             let first = match self.inputs.recv_timeout(self.wait()) {
                 Ok(input) => Some(input),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
             self.clock.resync();
-            if !self.turn(self.clock.now(), first) {
-                return;
+            if !self.turn(self.clock.now(), first)? {
+                return Ok(());
             }
         }
     }
 
-    /// Takes back the calls and seats that the store has.
-    pub(super) fn restore(&mut self, now: Now) {
-        match self.store.saved() {
-            Ok(saved) => match self.calls.restore(now, saved) {
-                0 => {}
-                bad => tracing::error!(bad, "saved states of calls or rooms could not be read"),
-            },
-            Err(error) => tracing::error!(%error, "running calls could not be read back"),
+    /// Takes back the calls and seats that the store has. Without them people in calls would be strangers to their own
+    /// rooms, and the rows would stay for ever.
+    pub(super) fn restore(&mut self, now: Now) -> Result<(), StoreError> {
+        let saved = self.store.saved()?;
+        match self.calls.restore(now, saved) {
+            0 => {}
+            bad => tracing::error!(bad, "saved states of calls or rooms could not be read"),
         }
+        Ok(())
     }
 
     /// One transaction: a batch of inputs, what time asks for, and then what is to be said. `false`: it was the last.
-    pub(super) fn turn(&mut self, now: Now, first: Option<Input>) -> bool {
-        if let Err(error) = self.store.begin() {
-            tracing::error!(%error, "no transaction could be opened: stopping");
-            return false;
-        }
+    /// `Err`: the store is lost, and nothing was said.
+    pub(super) fn turn(&mut self, now: Now, first: Option<Input>) -> Result<bool, StoreError> {
+        self.insist(SqliteStore::begin)?;
         let going_on = self.take_batch(now, first);
         self.handle_timeouts(now);
         self.pump(now);
-        if !self.commit() {
-            return false;
-        }
+        self.commit()?;
         self.release_all();
-        going_on
+        Ok(going_on)
     }
 
     /// When something is due next, inputs or not.
@@ -220,29 +220,30 @@ impl Control {
         self.store.delete_old(now.wall);
     }
 
-    /// `false`: the store is lost for good; the process must not promise anything more.
-    fn commit(&mut self) -> bool {
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let started = self.clock.now().instant;
+        if self.insist(SqliteStore::commit)? {
+            let took = self.clock.now().instant - started;
+            self.stats.commits += 1;
+            self.stats.commit_micros += u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        }
+        Ok(())
+    }
+
+    /// Tries again while the store refuses. `Err`: it is lost for good; the process must not promise anything more.
+    fn insist<T>(&mut self, task: fn(&mut SqliteStore) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let started = self.clock.now().instant;
         loop {
-            match self.store.commit() {
-                Ok(wrote) => {
-                    if wrote {
-                        let took = self.clock.now().instant - started;
-                        self.stats.commits += 1;
-                        self.stats.commit_micros += u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-                    }
-                    return true;
-                }
-                Err(error) => {
-                    self.stats.commit_failures += 1;
-                    tracing::error!(%error, "the store did not take a transaction; trying again");
-                    if self.clock.now().instant - started > COMMIT_PATIENCE {
-                        tracing::error!("the store is lost: stopping");
-                        return false;
-                    }
-                    std::thread::sleep(Duration::from_millis(200));
-                }
+            let error = match task(&mut self.store) {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            self.stats.commit_failures += 1;
+            tracing::error!(%error, "the store did not take a transaction; trying again");
+            if self.store.is_lost() || self.clock.now().instant - started >= self.give_up_within {
+                return Err(error);
             }
+            std::thread::sleep(COMMIT_AGAIN);
         }
     }
 

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 async fn start(config: Config, development: bool) -> (SocketAddr, Receiver<Input>) {
-    let (control, inputs) = control::channel();
+    let (control, inputs) = control::channel(config.limits.control_queue);
     let development = development.then(|| (AppId(1_400_000_000), "a key of development".to_owned()));
     let shared = Shared { control, config: Arc::new(config), development, sockets: 0.into(), clock: Clock::start() };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

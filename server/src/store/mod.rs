@@ -108,6 +108,11 @@ impl SqliteStore {
         Ok(self.connection.total_changes() != self.changes)
     }
 
+    /// SQLite took the open transaction back: only a new start brings the engines back to what is stored.
+    pub fn is_lost(&self) -> bool {
+        self.open && self.connection.is_autocommit()
+    }
+
     /// What was written in a transaction that SQLite took back is lost, though the engines went on from it: nothing may
     /// be committed after that.
     fn check_open(&self) -> Result<(), StoreError> {

@@ -68,15 +68,16 @@ impl Node {
         let seed = now.wall.0;
         let mut control = Control::new(Parts {
             clock: Clock::start(),
-            inputs: channel().1,
+            inputs: channel(1).1,
             sessions: Sessions::new(config.gateway.clone(), Box::new(|out| out.fill(7))),
             chat: Chat::new(config.chat.clone(), &config.apps, seed),
             calls: Switchboard::new(calls, seed),
             store: SqliteStore::open(&folder.0, vec![APP], Retention::from(&config.chat)).unwrap(),
+            give_up_within: Duration::ZERO,
             workers: Vec::new(),
             random: Box::new(|| 7),
         });
-        control.restore(now);
+        control.restore(now).unwrap();
         Self { control, config, now, sockets: BTreeMap::new(), last_socket: 0 }
     }
 
@@ -88,7 +89,7 @@ impl Node {
     }
 
     fn input(&mut self, input: Input) {
-        assert!(self.control.turn(self.now, Some(input)), "it goes on");
+        assert_eq!(self.control.turn(self.now, Some(input)), Ok(true), "it goes on");
         for socket in self.sockets.values_mut() {
             while let Ok(out) = socket.out.try_recv() {
                 let SocketOut::Text(text) = out else { continue };

@@ -2,6 +2,7 @@
 
 mod assets;
 mod demo;
+mod door;
 mod reply;
 pub mod session;
 #[cfg(test)]
@@ -13,13 +14,13 @@ mod ws;
 use crate::clock::Clock;
 use crate::control;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use carillon_config::Config;
 use carillon_proto::id::AppId;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use tls::{Remote, TlsListener};
+use tls::Tls;
 use tokio::net::TcpListener;
 
 /// What every request may need.
@@ -41,7 +42,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/demo/sign", post(demo::sign))
         .route("/whip/{app}/{room}/{user}", post(whip::publish).options(whip::preflight))
         .route("/whep/{app}/{room}/{user}", post(whip::play).options(whip::preflight))
-        .route("/resource/{id}", axum::routing::delete(whip::end).options(whip::preflight))
+        .route("/resource/{id}", delete(whip::end).options(whip::preflight).fallback(whip::no_patch))
         .route("/", get(assets::index))
         .route("/demo/", get(assets::index))
         .route("/demo/{*path}", get(assets::demo))
@@ -55,17 +56,13 @@ pub fn check_certificate(config: &Config) -> io::Result<()> {
     if config.listen.tls() { tls::check(&config.listen) } else { Ok(()) }
 }
 
-/// Serves until `stop`; then what is under way is finished. WebSockets are closed by the control thread.
+/// Serves until `stop`; then what is under way is finished. WebSockets are closed by the control thread, and waited for.
 pub async fn serve(
     listener: TcpListener,
     shared: Arc<Shared>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let config = shared.config.clone();
-    let service = router(shared).into_make_service_with_connect_info::<Remote>();
-    if !config.listen.tls() {
-        return axum::serve(listener, service).with_graceful_shutdown(stop).await;
-    }
-    let listener = TlsListener::start(listener, &config.listen, config.limits.header_within())?;
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
+    let tls = config.listen.tls().then(|| Tls::start(&config.listen)).transpose()?;
+    door::serve(listener, tls, &config.limits, router(shared), stop).await
 }

@@ -84,6 +84,15 @@ pub(super) async fn preflight() -> Response {
     (StatusCode::NO_CONTENT, CROSS_ORIGIN, allowed).into_response()
 }
 
+/// Answers name every candidate and our side is ICE-lite: there is nothing to trickle, and a client that must restart
+/// offers again (RFC 9725 section 4.3 has 405 for such servers).
+pub(super) async fn no_patch() -> Response {
+    let allow = [(header::ALLOW, "DELETE, OPTIONS")];
+    let message = "a resource can be ended by DELETE; for an ICE restart offer again";
+    (CROSS_ORIGIN, allow, error(StatusCode::METHOD_NOT_ALLOWED, ErrorBody::new(code::BAD_REQUEST, message)))
+        .into_response()
+}
+
 /// `Err`: the reply that refuses.
 async fn offer(
     shared: &Shared,

@@ -1,8 +1,8 @@
 //! `/ws`: text frames between a client and the control thread. Nothing is decided here but sizes and pace.
 
 use super::Shared;
+use super::door::Remote;
 use super::reply::error;
-use super::tls::Remote;
 use crate::control::{Input, SocketId, SocketOut};
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};

@@ -12,6 +12,13 @@ use std::time::Instant;
 const RECORD_BYTES: usize = 2_048;
 /// How long flights are repeated: a client on a bad network still gets through.
 const HANDSHAKE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+/// A flight is repeated after this, then after twice as long each time; what the client repeats is answered no sooner.
+/// WebRTC's 50 ms to 100 ms, not the second of RFC 6347 section 4.2.4.1: on a bad path each try counts.
+const FLIGHT_REPEATED: std::time::Duration = std::time::Duration::from_millis(100);
+/// The last flight is repeated at least this often: 100 bytes.
+const LAST_FLIGHT_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+/// Never the bound: that is the time above.
+const FLIGHT_REPEATS: usize = 30;
 
 pub(super) struct Handshake {
     dtls: Dtls,
@@ -20,6 +27,15 @@ pub(super) struct Handshake {
     identified: bool,
     timeout: Option<Instant>,
     records: Vec<Vec<u8>>,
+    last: Option<LastFlight>,
+}
+
+/// What the client lacks if it was lost: the client repeats its own flight ever more seldom, and both may be lost again.
+/// So it goes out again, the same bytes, until the client shows that it has the keys.
+struct LastFlight {
+    records: Vec<Vec<u8>>,
+    due: Instant,
+    wait: std::time::Duration,
 }
 
 #[derive(Debug)]
@@ -43,7 +59,8 @@ impl Handshake {
         let own = DtlsCertificate { certificate: own.der.clone(), private_key: own.private_key.clone() };
         let mut dtls = Dtls::new_12(config(), own, now);
         dtls.set_active(false);
-        let mut handshake = Self { dtls, fingerprint, identified: false, timeout: None, records: Vec::new() };
+        let mut handshake =
+            Self { dtls, fingerprint, identified: false, timeout: None, records: Vec::new(), last: None };
         // dimpl draws its random here, and without a cookie round trip the first ClientHello already needs it.
         handshake.handle_timeout(now);
         handshake
@@ -52,9 +69,34 @@ impl Handshake {
     pub(super) fn handle(&mut self, datagram: &[u8], now: Instant) -> Vec<HandshakeEvent> {
         // Time first: a client that lost our last flight repeats its own, and dimpl sends ours again only in the time it knows.
         match self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(datagram)) {
-            Ok(()) => self.drain(now),
+            Ok(()) => {
+                let events = self.drain(now);
+                if events.iter().any(|event| matches!(event, HandshakeEvent::Keys(_))) {
+                    let (records, wait) = (self.records.clone(), FLIGHT_REPEATED);
+                    self.last = Some(LastFlight { records, due: now + wait, wait });
+                }
+                events
+            }
             Err(_) => vec![HandshakeEvent::Failed],
         }
+    }
+
+    /// Something came under the new keys: the client has our last flight.
+    pub(super) fn confirm(&mut self) {
+        self.last = None;
+    }
+
+    /// When the last flight goes out again.
+    pub(super) fn repeat_due(&self) -> Option<Instant> {
+        self.last.as_ref().map(|last| last.due)
+    }
+
+    /// Puts the last flight to the records once more, where it is due.
+    pub(super) fn repeat(&mut self, now: Instant) {
+        let Some(last) = self.last.as_mut().filter(|last| last.due <= now) else { return };
+        self.records.extend_from_slice(&last.records);
+        last.wait = (last.wait * 2).min(LAST_FLIGHT_WAIT_MAX);
+        last.due = now + last.wait;
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<HandshakeEvent> {
@@ -120,7 +162,8 @@ fn config() -> Arc<Config> {
     static CONFIG: OnceLock<Arc<Config>> = OnceLock::new();
     let make = || {
         // The ICE check with its integrity has shown that the client hears at its address: no cookie round trip.
-        let config = Config::builder().use_server_cookie(false).handshake_timeout(HANDSHAKE_TIMEOUT).build();
+        let config = Config::builder().use_server_cookie(false).handshake_timeout(HANDSHAKE_TIMEOUT);
+        let config = config.flight_start_rto(FLIGHT_REPEATED).flight_retries(FLIGHT_REPEATS).build();
         Arc::new(config.expect("a constant configuration is valid"))
     };
     CONFIG.get_or_init(make).clone()

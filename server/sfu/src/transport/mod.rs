@@ -284,7 +284,7 @@ impl Transport {
     pub fn unprotect_rtp(&mut self, now: Instant, _path: Path, datagram: &mut [u8]) -> Result<Unprotected, DropReason> {
         let srtp = self.srtp.as_mut().filter(|_| self.phase != Phase::Closed).ok_or(DropReason::Srtp)?;
         let (len, seq_ext) = srtp.open_rtp(datagram)?;
-        self.hear(now);
+        self.hear_keys(now);
         Ok(Unprotected { len, seq_ext })
     }
 
@@ -292,7 +292,7 @@ impl Transport {
     pub fn unprotect_rtcp(&mut self, now: Instant, _path: Path, datagram: &mut [u8]) -> Result<usize, DropReason> {
         let srtp = self.srtp.as_mut().filter(|_| self.phase != Phase::Closed).ok_or(DropReason::Srtp)?;
         let len = srtp.open_rtcp(datagram)?;
-        self.hear(now);
+        self.hear_keys(now);
         Ok(len)
     }
 
@@ -358,6 +358,11 @@ impl Transport {
             }
             self.handshaken(now, events);
         }
+        let way_out = self.way_out().filter(|_| self.phase == Phase::Connected);
+        if let (Some(handshake), Some(path)) = (&mut self.handshake, way_out) {
+            handshake.repeat(now);
+            self.send_records(path);
+        }
     }
 
     pub fn poll_timeout(&self) -> Option<(Instant, TimeoutReason)> {
@@ -367,7 +372,11 @@ impl Transport {
             Phase::Connecting | Phase::Lost => self.heard + CLOSED_AFTER,
         };
         // The crate names a far deadline also when nothing is open; once the keys are there nothing is repeated.
-        let dtls = self.handshake.as_ref().filter(|_| self.srtp.is_none()).and_then(Handshake::poll_timeout);
+        let dtls = self.handshake.as_ref().and_then(|handshake| match (self.srtp.is_some(), self.phase) {
+            (false, _) => handshake.poll_timeout(),
+            (true, Phase::Connected) => handshake.repeat_due(),
+            (true, Phase::Connecting | Phase::Lost | Phase::Closed) => None,
+        });
         match dtls {
             Some(at) if at < silence => Some((at, TimeoutReason::Dtls)),
             Some(_) | None => Some((silence, TimeoutReason::Silence)),
@@ -415,6 +424,13 @@ impl Transport {
             self.phase = Phase::Closed;
             self.events.push_back(TransportEvent::Closed(reason));
         }
+    }
+
+    fn hear_keys(&mut self, now: Instant) {
+        if let Some(handshake) = &mut self.handshake {
+            handshake.confirm();
+        }
+        self.hear(now);
     }
 
     fn hear(&mut self, now: Instant) {

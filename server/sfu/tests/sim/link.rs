@@ -33,6 +33,10 @@ impl Link {
     pub fn new(now: Instant, local: SocketAddr, server: SocketAddr) -> Self {
         let mut agent = IceAgent::new(IceCreds::new());
         agent.set_controlling(true);
+        // As browsers: checks go on several times a second until one is answered.
+        agent.set_initial_stun_rto(Duration::from_millis(100));
+        agent.set_max_stun_rto(Duration::from_millis(400));
+        agent.set_max_stun_retransmits(30);
         agent.add_local_candidate(host(local));
         // As browsers: a flight is repeated after 50 ms first, then after twice as long each time.
         let config = Config::builder().flight_start_rto(Duration::from_millis(50)).flight_retries(12);

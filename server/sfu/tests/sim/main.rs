@@ -11,6 +11,7 @@ mod feedback;
 mod hostile;
 mod link;
 mod network;
+mod paths;
 mod player;
 mod publisher;
 mod srtp;

@@ -334,7 +334,9 @@ export class CallEngine extends Emitter {
   #pickUp(calls) {
     const me = this.userID;
     const answered = (/** @type {CallState} */ { state, acceptedMs }) => state === 'connected' || (state === 'waiting' && acceptedMs !== null);
-    this.#setResumable(calls.find((call) => call.connected.includes(me) && answered(call)) ?? null);
+    const mine = calls.filter((call) => call.connected.includes(me) && answered(call));
+    // A tab that was closed leaves its seat for the grace time: the newest call is the one that was just left.
+    this.#setResumable(mine.sort((a, b) => b.startedMs - a.startedMs)[0] ?? null);
     const ringing = recallRinging(me);
     const rings = calls.some((call) => call.call === ringing?.callID && call.state === 'waiting' && !answered(call));
     forgetRinging();

@@ -39,7 +39,7 @@ export const en = {
 
   // Cards on the home page
   lastCall: 'Your last call', callAgain: 'Call again', talked_audio: 'Audio call, {time}', talked_video: 'Video call, {time}',
-  outcome_ended: 'Call ended', outcome_canceled: 'You canceled the call to {name}', outcome_missed: 'You missed a call from {name}', outcome_rejected: '{name} declined',
+  outcome_ended: 'Call ended', outcome_left: 'You left the call', outcome_canceled: 'You canceled the call to {name}', outcome_missed: 'You missed a call from {name}', outcome_rejected: '{name} declined',
   outcome_noResponse: '{name} did not answer', outcome_busy: '{name} is in another call', outcome_acceptedElsewhere: 'You answered {name} on another device',
   outcome_rejectedElsewhere: 'You declined {name} on another device', outcome_endedByServer: 'The server ended the call with {name}', outcome_failed: 'The call with {name} failed',
   outcome_lost: 'The connection to {name} was lost', outcome_removed: 'You were removed from the call', outcome_takenOver: 'The call goes on on your other device',

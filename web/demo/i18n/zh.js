@@ -39,7 +39,7 @@ export const zh = {
 
   // 首页卡片
   lastCall: '上次通话', callAgain: '再次呼叫', talked_audio: '语音通话 {time}', talked_video: '视频通话 {time}',
-  outcome_ended: '通话已结束', outcome_canceled: '你取消了给 {name} 的呼叫', outcome_missed: '未接来电：{name}', outcome_rejected: '{name} 已拒绝',
+  outcome_ended: '通话已结束', outcome_left: '你已离开通话', outcome_canceled: '你取消了给 {name} 的呼叫', outcome_missed: '未接来电：{name}', outcome_rejected: '{name} 已拒绝',
   outcome_noResponse: '{name} 无人接听', outcome_busy: '{name} 正在通话中', outcome_acceptedElsewhere: '已在其他设备接听 {name} 的来电',
   outcome_rejectedElsewhere: '已在其他设备拒绝 {name} 的来电', outcome_endedByServer: '服务器结束了与 {name} 的通话', outcome_failed: '与 {name} 的通话失败',
   outcome_lost: '与 {name} 的连接已中断', outcome_removed: '你已被移出通话', outcome_takenOver: '通话已转到你的另一台设备',

@@ -19,8 +19,8 @@ export function connectionPill() {
 /** Which banner the state calls for: the worst first. */
 function banner({ me, connection, status, media, soundBlocked, kicked }) {
   if (!me || kicked) return '';
-  if (connection === 'reconnecting' || connection === 'connecting') return status === 'connected' ? 'signalLostInCall' : 'signalLost';
   if (status === 'connected' && media === 'reconnecting') return 'mediaLost';
+  if (connection === 'reconnecting' || connection === 'connecting') return status === 'connected' ? 'signalLostInCall' : 'signalLost';
   return soundBlocked ? 'soundBlocked' : '';
 }
 

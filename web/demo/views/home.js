@@ -64,17 +64,20 @@ function drawMe(el, me, name) {
   el.replaceChildren(avatar(me.user, me), h('span', { text: name }));
 }
 
-function summaryCard({ summary, profiles }) {
+function summaryCard({ summary, profiles, running }) {
   if (!summary) return null;
-  const { users, outcome, seconds, media, group } = summary;
+  const { users, seconds, media, group } = summary;
+  // The others of a group go on: its own card has the way back.
+  const goesOn = running.some((one) => one.group === group);
+  const outcome = goesOn && summary.outcome === 'ended' ? 'left' : summary.outcome;
   const names = listOf(users.map(displayName));
   const line = seconds > 0 ? t(`talked_${media}`, { time: duration(seconds) }) : t(`kind_${media}`);
-  const good = outcome === 'ended';
+  const good = outcome === 'ended' || outcome === 'left';
   return h('section', { class: `card summary ${good ? '' : 'summary-plain'}`, tabindex: -1, role: 'status', 'aria-label': t('lastCall'), data: { testid: 'summary', outcome } },
     faces(users, profiles),
     h('div', { class: 'card-words' }, h('h2', { text: t(`outcome_${outcome}`, { name: names }) }), h('p', { class: 'muted numbers', text: `${good ? `${names} · ` : ''}${line}` })),
     h('div', { class: 'card-actions' },
-      h('button', { class: 'button', type: 'button', html: `${icon(media === 'audio' ? 'phone' : 'video')}<span>${t('callAgain')}</span>`, data: { testid: 'call-again' },
+      !goesOn && h('button', { class: 'button', type: 'button', html: `${icon(media === 'audio' ? 'phone' : 'video')}<span>${t('callAgain')}</span>`, data: { testid: 'call-again' },
         on: { click: () => startCall(users, media, group) } }),
       h('button', { class: 'icon-button', type: 'button', 'aria-label': t('dismiss'), html: icon('close'), data: { testid: 'summary-dismiss' }, on: { click: () => store.set({ summary: null }) } })));
 }

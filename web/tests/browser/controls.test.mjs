@@ -67,6 +67,22 @@ describe('in a call', () => {
     await ben.page.getByRole('heading', { name: 'Amélie 艾米' }).waitFor();
   });
 
+  it('keyboard_alone_calls_answers_and_hangs_up', async () => {
+    const [amy, ben] = await here.people(['amy', 'ben']);
+    await amy.press('callee-input', 'End');
+    await amy.page.keyboard.type(ben.name);
+    await amy.page.keyboard.press('Enter');
+    await amy.tabsTo('call-audio');
+    await amy.page.keyboard.press('Enter');
+    await ben.sees('incoming');
+    await ben.tabsTo('accept');
+    await ben.page.keyboard.press('Enter');
+    await Promise.all([amy.inCall(), ben.inCall()]);
+    await ben.tabsTo('hangup');
+    await ben.page.keyboard.press('Enter');
+    await Promise.all([amy.isIdle(), ben.isIdle()]);
+  });
+
   it('shared_screen_has_a_tile_of_its_own_until_it_ends', async () => {
     const [amy, ben] = await inCall('video', { before: [offerCanvasAsScreen] });
     await ben.click('screen');

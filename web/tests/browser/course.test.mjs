@@ -56,6 +56,24 @@ describe('the course of a call', () => {
     await amy.isIdle();
   });
 
+  it('reload_goes_back_to_the_newest_call', async () => {
+    const [amy, ben, cy] = await here.people(['amy', 'ben', 'cy']);
+    await amy.calls([ben.name], 'audio');
+    await ben.accepts();
+    await amy.inCall();
+    await ben.page.close();
+    // The seat of the closed tab is kept for its grace time; a second tab begins something else meanwhile.
+    const again = await here.signIn(ben.name);
+    await again.sees('resume');
+    await again.calls([cy.name], 'audio');
+    await cy.accepts();
+    await again.inCall();
+    await again.page.reload();
+    await again.inCall();
+    await Promise.all([again.hearsSound(), cy.hearsSound()]);
+    await again.page.getByRole('heading', { name: cy.name }).waitFor();
+  });
+
   it('group_member_joins_the_running_call_without_a_ring', async () => {
     const [amy, ben, cy] = await here.people(['amy', 'ben', 'cy']);
     await amy.calls([ben.name, cy.name]);
@@ -75,7 +93,8 @@ describe('the course of a call', () => {
     await Promise.all([ben.accepts(), cy.accepts()]);
     await Promise.all([ben.sees(`tile-${cy.name}`), cy.sees(`tile-${ben.name}`)]);
     await amy.click('hangup');
-    await amy.isIdle();
+    await amy.seesWith('summary', { 'data-outcome': 'left' });
+    await amy.sees('running-call');
     await Promise.all([ben.seesNo(`tile-${amy.name}`), cy.seesNo(`tile-${amy.name}`)]);
     await Promise.all([ben.hearsSound(), cy.hearsSound()]);
     await ben.click('hangup');

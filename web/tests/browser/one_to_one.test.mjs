@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { world } from './support/world.mjs';
 
 /** Frames a second that must be decoded: what an idle machine of two cores reaches, and what a loaded one must not miss. */
-const FRAMES_PER_SECOND = process.env.CARILLON_FIGURES ? 20 : 5;
+const FRAMES_PER_SECOND = process.env.CARILLON_FIGURES ? 20 : 10;
 const MEASURED_MS = 10_000;
 
 describe('a call between two pages', () => {

@@ -94,6 +94,15 @@ export class User {
     await this.page.locator(`[data-testid="${id}"]${parts.join('')}`).waitFor();
   }
 
+  /** Moves the focus with the Tab key until it is there. */
+  async tabsTo(id, most = 40) {
+    for (let i = 0; i < most; i += 1) {
+      await this.page.keyboard.press('Tab');
+      if ((await this.page.evaluate(() => document.activeElement?.getAttribute('data-testid'))) === id) return;
+    }
+    throw new Error(`${this.name}: ${most} tabs never reach ${id}`);
+  }
+
   // ---- calls ----
 
   /** @param {string[]} names @param {'video' | 'audio'} type */

@@ -71,7 +71,7 @@ async fn bad_whip_offer_is_refused_and_leaves_no_seat() {
         assert!(reply.body.contains("-3319"), "{name}: {reply:?}");
         scene.call.goes_on().await;
     }
-    let huge = whip(&scene, &path, &user_sig, &"v".repeat(300_000));
+    let huge = whip(&scene, &path, &user_sig, &"v".repeat(2 << 20));
     assert_eq!(huge.status, 413, "{huge:?}");
     let taken = whip(&scene, &path, &user_sig, &good());
     assert_eq!(taken.status, 201, "{taken:?}");

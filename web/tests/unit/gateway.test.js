@@ -90,7 +90,7 @@ test('a lost socket is resumed: unhandled requests go again, events come once', 
   assert.equal(client.state, 'reconnecting');
   clock.pass(1_000);
   net.last().open();
-  assert.deepEqual(net.last().sent[0].resume, { session: 's1', ack: 1 });
+  assert.deepEqual(net.last().sent[0].resume, { session: 's1', ack: 1, attempt: 1 });
   net.last().say(welcome({ resumed: true, snapshot: undefined }));
   assert.equal(net.last().sent[1].id, 1);
   for (const [seq, id] of [[1, 'a'], [2, 'b']]) net.last().say({ t: 'event', seq, event: 'message.new', body: { id } });

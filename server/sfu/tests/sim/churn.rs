@@ -3,7 +3,7 @@
 use crate::call::{check_whole, hush, ms};
 use crate::network::{Dice, Leg};
 use crate::world::World;
-use carillon_sfu::{Event, ParticipantId, RoomKey};
+use carillon_sfu::{Event, RoomKey};
 
 const ROOM: RoomKey = RoomKey(1);
 
@@ -86,8 +86,6 @@ fn check_nothing_left(world: &mut World) {
     let started = world.events.iter().filter(|e| matches!(e, Event::TrackStarted { .. })).count();
     let ended = world.events.iter().filter(|e| matches!(e, Event::TrackEnded { .. })).count();
     assert_eq!(started, ended);
-    let known = |id: ParticipantId| world.clients.iter().any(|client| client.participant == id);
-    assert!(known(ParticipantId(1)));
 }
 
 #[test]

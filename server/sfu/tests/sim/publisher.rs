@@ -7,7 +7,7 @@ use carillon_proto::rtcp::sender_report::SenderInfo;
 use carillon_proto::rtp::{Pt, RtpFields, RtpTime, Seq, SeqExt, Ssrc};
 use carillon_proto::rtx;
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Packets kept for repair: some seconds.
 const KEPT: usize = 512;
@@ -156,9 +156,6 @@ impl Publisher {
         payload
     }
 }
-
-/// How long after a wish for a keyframe the next one may come at the earliest, as a subscriber sees it.
-pub const KEYFRAME_SPACING: Duration = Duration::from_millis(500);
 
 fn packet(fields: RtpFields, payload: &[u8]) -> Vec<u8> {
     let mut packet = Vec::new();

@@ -173,6 +173,17 @@ impl World {
         [audio, video]
     }
 
+    /// As a WHIP encoder: send one section of each kind, unnamed.
+    pub fn offer_whip(&mut self, n: usize) -> [Mid; 2] {
+        let mut api = self.peers[n].rtc.sdp_api();
+        let audio = api.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None);
+        let video = api.add_media(MediaKind::Video, Direction::SendOnly, None, None, None);
+        let (offer, pending) = api.apply().expect("something changed");
+        let subscribe = Subscribe::Named(Vec::new());
+        self.exchange(n, offer.to_sdp_string(), pending, Publish::ByKind, subscribe);
+        [audio, video]
+    }
+
     fn exchange(&mut self, n: usize, sdp: String, pending: SdpPendingOffer, publish: Publish, subscribe: Subscribe) {
         self.requests += 1;
         let request = RequestId(self.requests);

@@ -21,6 +21,7 @@ pub(crate) struct Template {
     abs_send_time_at: u8,
     transport_seq_at: u8,
     orientation_id: u8,
+    content_type_id: u8,
 }
 
 /// What the packet's own moment decides.
@@ -45,6 +46,7 @@ impl Template {
             abs_send_time_at: 0,
             transport_seq_at: 0,
             orientation_id: 0,
+            content_type_id: 0,
         };
         template.bytes[12..14].copy_from_slice(&0xbede_u16.to_be_bytes());
         let mut end = FIXED_HEADER_BYTES + 4;
@@ -55,7 +57,9 @@ impl Template {
                 template.abs_send_time_at = template.add(&mut end, ids.abs_send_time, &[0; 3]);
                 template.transport_seq_at = template.add(&mut end, ids.transport_cc, &[0; 2]);
                 template.add(&mut end, ids.playout_delay, &playout.to_bytes());
-                template.orientation_id = ids.video_orientation.filter(|id| (1..15).contains(id)).unwrap_or(0);
+                let usable = |id: Option<u8>| id.filter(|id| (1..15).contains(id)).unwrap_or(0);
+                template.orientation_id = usable(ids.video_orientation);
+                template.content_type_id = usable(ids.content_type);
             }
         }
         template.close(end);
@@ -93,22 +97,10 @@ impl Template {
         if let at @ 1.. = usize::from(self.transport_seq_at) {
             bytes[at..at + 2].copy_from_slice(&stamp.transport_seq.to_be_bytes());
         }
-        let orientation = packet.orientation.filter(|_| self.orientation_id != 0);
+        let last = [(self.orientation_id, packet.orientation), (self.content_type_id, packet.content_type)];
         let start = out.len();
         out.extend_from_slice(&bytes[..usize::from(self.len)]);
-        if let Some(orientation) = orientation {
-            self.append_orientation(out, start, orientation);
-        }
-    }
-
-    /// One more word: only the last packet of a frame carries it, and not in every stream.
-    fn append_orientation(&self, out: &mut Vec<u8>, start: usize, orientation: u8) {
-        if out[start] & EXTENSION_BIT == 0 {
-            out[start] |= EXTENSION_BIT;
-            out.extend_from_slice(&[0xbe, 0xde, 0, 0]);
-        }
-        out.extend_from_slice(&[self.orientation_id << 4, orientation, 0, 0]);
-        out[start + 15] += 1;
+        append_last(out, start, last);
     }
 
     /// Yields where the data begins; zero where it has no id or does not fit.
@@ -135,6 +127,27 @@ impl Template {
     }
 }
 
+/// One more word for the elements of one byte that only the last packet of a frame carries, and not in every stream.
+fn append_last(out: &mut Vec<u8>, start: usize, elements: [(u8, Option<u8>); 2]) {
+    let mut word = [0; 4];
+    let mut end = 0;
+    for (id, value) in elements {
+        if let (1.., Some(value)) = (id, value) {
+            word[end..end + 2].copy_from_slice(&[id << 4, value]);
+            end += 2;
+        }
+    }
+    if end == 0 {
+        return;
+    }
+    if out[start] & EXTENSION_BIT == 0 {
+        out[start] |= EXTENSION_BIT;
+        out.extend_from_slice(&[0xbe, 0xde, 0, 0]);
+    }
+    out.extend_from_slice(&word);
+    out[start + 15] += 1;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +166,7 @@ mod tests {
         transport_cc: Some(6),
         playout_delay: Some(7),
         video_orientation: Some(8),
+        content_type: Some(9),
     };
 
     fn read(template: &Template, packet: &Packet) -> Vec<(u8, Vec<u8>)> {
@@ -177,7 +191,7 @@ mod tests {
 
     fn packet() -> Packet {
         let packet = Packet::for_test(1, start(), Bytes::from_static(b"x"));
-        Packet { marker: true, level: Some(0x85), orientation: Some(1), ..packet }
+        Packet { marker: true, level: Some(0x85), orientation: Some(1), content_type: Some(2), ..packet }
     }
 
     #[test]
@@ -185,8 +199,9 @@ mod tests {
         let template = Template::new(Kind::Video, "17", &ALL, PlayoutDelay { min_ms: 0, max_ms: 4_000 });
         let got = read(&template, &packet());
         let sent = AbsSendTime::from_clock(Duration::from_secs(1)).to_bytes().to_vec();
-        let want = [(1, b"17".to_vec()), (5, sent), (6, vec![1, 2]), (7, vec![0, 1, 0x90]), (8, vec![1])];
-        assert_eq!(got, want);
+        let want = [(1, b"17".to_vec()), (5, sent), (6, vec![1, 2]), (7, vec![0, 1, 0x90])];
+        let last = [(8, vec![1]), (9, vec![2])];
+        assert_eq!(got, want.into_iter().chain(last).collect::<Vec<_>>());
         assert!(!template.is_timeless() && template.has_transport_seq());
     }
 
@@ -208,15 +223,19 @@ mod tests {
         let none = PlayoutDelay { min_ms: 0, max_ms: 0 };
         let longest = "m".repeat(16);
         let template = Template::new(Kind::Video, &longest, &ALL, none);
-        assert_eq!(read(&template, &packet()).len(), 5);
+        assert_eq!(read(&template, &packet()).len(), 6);
         let template = Template::new(Kind::Video, &"m".repeat(17), &ALL, none);
-        assert_eq!(read(&template, &packet()).len(), 4);
+        assert_eq!(read(&template, &packet()).len(), 5);
     }
 
     #[test]
-    fn orientation_alone_opens_a_block() {
-        let ids = ExtensionIds { video_orientation: Some(8), ..ExtensionIds::default() };
-        let template = Template::new(Kind::Video, "0", &ids, PlayoutDelay { min_ms: 0, max_ms: 0 });
-        assert_eq!(read(&template, &packet()), [(8, vec![1])]);
+    fn one_of_the_last_elements_alone_opens_a_block() {
+        let none = ExtensionIds::default();
+        let orientation = ExtensionIds { video_orientation: Some(8), ..none };
+        let content_type = ExtensionIds { content_type: Some(9), ..none };
+        for (ids, want) in [(orientation, (8, vec![1])), (content_type, (9, vec![2]))] {
+            let template = Template::new(Kind::Video, "0", &ids, PlayoutDelay { min_ms: 0, max_ms: 0 });
+            assert_eq!(read(&template, &packet()), [want]);
+        }
     }
 }

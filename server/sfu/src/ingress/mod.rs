@@ -32,6 +32,8 @@ pub(crate) struct Packet {
     pub(crate) level: Option<u8>,
     /// The video orientation element's byte.
     pub(crate) orientation: Option<u8>,
+    /// The video content type element's byte.
+    pub(crate) content_type: Option<u8>,
 }
 
 #[cfg(test)]
@@ -47,6 +49,7 @@ impl Packet {
             marks: Marks::default(),
             level: None,
             orientation: None,
+            content_type: None,
         }
     }
 }

@@ -62,6 +62,7 @@ pub(crate) struct Received<'a> {
     pub(crate) payload: &'a [u8],
     pub(crate) level: Option<u8>,
     pub(crate) orientation: Option<u8>,
+    pub(crate) content_type: Option<u8>,
     /// It came as RTX or inside RED.
     pub(crate) repair: bool,
 }
@@ -339,6 +340,7 @@ impl Publication {
             marks,
             level: received.level,
             orientation: received.orientation,
+            content_type: received.content_type,
         });
         // An old keyframe that was repaired does not help those who asked after it; a new one whose first packet was
         // overtaken by its others does.
@@ -373,6 +375,7 @@ mod tests {
             payload,
             level: None,
             orientation: None,
+            content_type: None,
             repair: false,
         }
     }

@@ -76,6 +76,7 @@ pub(crate) struct Elements<'a> {
     /// As it came.
     pub(crate) level: Option<u8>,
     pub(crate) orientation: Option<u8>,
+    pub(crate) content_type: Option<u8>,
 }
 
 impl<'a> Elements<'a> {
@@ -91,6 +92,7 @@ impl<'a> Elements<'a> {
                 id if id == ids.abs_send_time => found.sent = AbsSendTime::parse(element.data),
                 id if id == ids.audio_level => found.level = AudioLevel::parse(element.data).map(|l| l.to_bytes()[0]),
                 id if id == ids.video_orientation => found.orientation = element.data.first().copied(),
+                id if id == ids.content_type => found.content_type = element.data.first().copied(),
                 _ => {}
             }
         }

@@ -158,6 +158,7 @@ fn received<'a>(codec: Codec, opened: &Opened<'a>) -> Received<'a> {
         payload: opened.payload,
         level: opened.elements.level,
         orientation: opened.elements.orientation,
+        content_type: opened.elements.content_type,
         repair: false,
     }
 }

@@ -359,6 +359,7 @@ fn union(sections: &[Section]) -> ExtensionIds {
             transport_cc: all.transport_cc.or(one.transport_cc),
             playout_delay: all.playout_delay.or(one.playout_delay),
             video_orientation: all.video_orientation.or(one.video_orientation),
+            content_type: all.content_type.or(one.content_type),
         }
     })
 }

@@ -32,6 +32,7 @@ const IDS: ExtensionIds = ExtensionIds {
     transport_cc: None,
     playout_delay: None,
     video_orientation: None,
+    content_type: None,
 };
 
 fn context() -> Context {

@@ -12,6 +12,7 @@ const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-se
 const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
 const VIDEO_ORIENTATION: &str = "urn:3gpp:video-orientation";
+const CONTENT_TYPE: &str = "http://www.webrtc.org/experiments/rtp-hdrext/video-content-type";
 /// Packets carry one-byte headers (RFC 8285 section 4.2): ids above 14 do not fit them.
 const EXTENSION_ID_MAX: u8 = 14;
 /// RFC 4588 section 8.1, milliseconds: a repair that has not come by then will not. Chromium waits three times as long for
@@ -83,6 +84,7 @@ pub(super) fn extensions(offered: &Section, kind: Kind, direction: Direction) ->
             (TRANSPORT_CC, Kind::Video) if !publishes => &mut ids.transport_cc,
             (PLAYOUT_DELAY, Kind::Video) if !publishes => &mut ids.playout_delay,
             (VIDEO_ORIENTATION, Kind::Video) => &mut ids.video_orientation,
+            (CONTENT_TYPE, Kind::Video) => &mut ids.content_type,
             _ => continue,
         };
         if slot.is_none() {

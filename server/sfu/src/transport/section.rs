@@ -182,6 +182,8 @@ pub struct ExtensionIds {
     pub transport_cc: Option<u8>,
     pub playout_delay: Option<u8>,
     pub video_orientation: Option<u8>,
+    /// Camera or screen: players treat them differently.
+    pub content_type: Option<u8>,
 }
 
 /// What the client told about the streams it sends in a section. Chromium and Firefox name SSRCs, except for simulcast

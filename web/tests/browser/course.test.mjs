@@ -1,6 +1,7 @@
 // How a call begins and ends where it is not as simple as ring, answer, hang up.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { smallCamera } from './support/browser.mjs';
 import { world } from './support/world.mjs';
 
 describe('the course of a call', () => {
@@ -75,7 +76,7 @@ describe('the course of a call', () => {
   });
 
   it('group_member_joins_the_running_call_without_a_ring', async () => {
-    const [amy, ben, cy] = await here.people(['amy', 'ben', 'cy']);
+    const [amy, ben, cy] = await here.people(['amy', 'ben', 'cy'], { before: [smallCamera] });
     await amy.calls([ben.name, cy.name]);
     await cy.click('reject');
     await ben.accepts();

@@ -1,11 +1,12 @@
 import { describe, it } from 'node:test';
+import { smallCamera } from './support/browser.mjs';
 import { world } from './support/world.mjs';
 
 describe('a call among four pages', () => {
   const here = world();
 
   it('three_are_called_one_is_invited_late_and_all_see_and_hear_all', async () => {
-    const users = await here.people(['amy', 'ben', 'cy', 'dan']);
+    const users = await here.people(['amy', 'ben', 'cy', 'dan'], { before: [smallCamera] });
     const [amy, ben, cy, dan] = users;
     await amy.calls([ben.name, cy.name]);
     await Promise.all([ben.accepts(), cy.accepts()]);

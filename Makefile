@@ -55,6 +55,7 @@ browser-figures: browser
 
 bench:
 	$(CARGO) bench -p carillon-sfu
+	$(CARGO) bench -p carillon --bench send
 
 figures: build npm-deps browser-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" node tests/figures/setup.mjs

@@ -3,27 +3,20 @@
 #![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench reads the clock and prints")]
 
+mod common;
 #[path = "../sfu/tests/support/mod.rs"]
 mod support;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use carillon_config::media::Media;
 use carillon_proto::gateway::TrackName::{self, Camera, Microphone, Screen};
 use carillon_sfu::ParticipantId;
+use common::{ARENA_BYTES, MESSAGE_BYTES, PACKETS, SUBSCRIBERS, Sealer, audience, median, sealed_frames};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::RefCell;
 use std::process::ExitCode;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use support::{IN_WORKER, Want, World, is_media};
 
-const SUBSCRIBERS: usize = 200;
-/// A frame of 1.5 Mbit/s at 30 a second.
-const PACKETS: usize = 6;
-const FRAMES: usize = 300;
-/// Header and payload as they are forwarded.
-const PACKET_BYTES: usize = 1_100;
 const RATIO_MAX: f64 = 2.5;
 const SUBSCRIBER_BYTES_MAX: i64 = 40_000;
 const STREAM_BYTES_MAX: i64 = 8_000;
@@ -40,17 +33,10 @@ fn main() -> ExitCode {
 
 /// Frames of one publisher to 200 subscribers, each followed by the floor, so that both meet the same noise.
 fn forward_against_seal() -> f64 {
-    let mut world = World::new(Media::default());
-    let a = world.add_peer();
-    let video = world.offer(a, &[Want::Send(Camera)])[0];
-    for _ in 0..SUBSCRIBERS {
-        let n = world.add_peer();
-        world.offer(n, &[Want::Receive(ParticipantId(1), Camera)]);
-        world.run(Duration::from_millis(100));
-    }
-    let frames = sealed_frames(&mut world, a, video);
-    let path = world.path_of(a);
-    let mut floor = Floor::new();
+    let (mut world, video) = audience();
+    let frames = sealed_frames(&mut world, 0, video);
+    let path = world.path_of(0);
+    let (mut floor, mut arena) = (Sealer::new(), vec![0; ARENA_BYTES]);
     let (mut forward, mut seal) = (Vec::new(), Vec::new());
     for mut frame in frames {
         world.now = world.now.plus(Duration::from_millis(33));
@@ -63,65 +49,14 @@ fn forward_against_seal() -> f64 {
         assert_eq!(sent, PACKETS * SUBSCRIBERS, "everybody gets everything");
         world.worker.egress().clear();
         let begin = Instant::now();
-        floor.seal_frame();
+        for (subscriber, message) in arena.chunks_exact_mut(MESSAGE_BYTES).enumerate() {
+            floor.seal_frame(subscriber, message);
+        }
         seal.push(begin.elapsed().as_nanos() as f64 / (PACKETS * SUBSCRIBERS) as f64);
     }
     let (forward, seal) = (median(forward), median(seal));
     println!("forward {forward:.0} ns, seal {seal:.0} ns per packet and subscriber");
     forward / seal
-}
-
-/// What the publisher's browser would put on the wire, kept from reaching the server.
-fn sealed_frames(world: &mut World, a: usize, video: str0m::media::Mid) -> Vec<Vec<Vec<u8>>> {
-    let kept = Rc::new(RefCell::new(Vec::new()));
-    let keep = Rc::clone(&kept);
-    world.lose = Box::new(move |up, _, bytes| {
-        let media = up && is_media(bytes);
-        if media {
-            keep.borrow_mut().push(bytes.to_vec());
-        }
-        media
-    });
-    world.packet_bytes = PACKET_BYTES - 12 - 16;
-    for n in 0..FRAMES {
-        world.send_frame(a, video, n == 0, PACKETS);
-        world.run(Duration::from_millis(1));
-    }
-    world.lose = Box::new(|_, _, _| false);
-    let datagrams = kept.take();
-    datagrams.chunks(PACKETS).map(<[_]>::to_vec).collect()
-}
-
-/// Copy and seal, with a key for each subscriber: nothing that forwards can do less.
-struct Floor {
-    keys: Vec<LessSafeKey>,
-    packet: Vec<u8>,
-    out: Vec<u8>,
-    nonce: u64,
-}
-
-impl Floor {
-    fn new() -> Self {
-        let key = |n: usize| LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &[n as u8; 32]).expect("32 bytes"));
-        Self { keys: (0..SUBSCRIBERS).map(key).collect(), packet: vec![7; PACKET_BYTES], out: Vec::new(), nonce: 0 }
-    }
-
-    fn seal_frame(&mut self) {
-        self.out.clear();
-        for key in &self.keys {
-            for _ in 0..PACKETS {
-                self.nonce += 1;
-                let mut nonce = [0; 12];
-                nonce[..8].copy_from_slice(&self.nonce.to_be_bytes());
-                let start = self.out.len();
-                self.out.extend_from_slice(&self.packet);
-                let (head, body) = self.out[start..].split_at_mut(24);
-                let nonce = Nonce::assume_unique_for_key(nonce);
-                let tag = key.seal_in_place_separate_tag(nonce, Aad::from(head), body).expect("seals");
-                self.out.extend_from_slice(tag.as_ref());
-            }
-        }
-    }
 }
 
 /// Bytes per connected subscriber, and per stream that it receives: from subscribers of one stream and of nine.
@@ -162,11 +97,6 @@ fn heap() -> (i64, i64) {
     COUNTING.store(false, Ordering::Relaxed);
     let stream = (nine - one) / 8;
     (one - stream, stream)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Counts the heap that was allocated while the worker ran, whoever frees it.

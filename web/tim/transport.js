@@ -12,5 +12,19 @@ export async function platformTransport() {
   if (typeof globalThis.WebSocket === 'function') return { platform: 'web', WebSocket: globalThis.WebSocket, network: undefined };
   // Node before 22.
   const { WebSocket } = await import('ws');
-  return { platform: 'linux', WebSocket, network: null };
+  return { platform: 'linux', WebSocket: oneMessageAtATime(WebSocket), network: null };
+}
+
+/**
+ * As in browsers, what waits for a reply goes on before the next message is handled: an event that follows a reply may
+ * belong to what the reply told.
+ * @param {any} Socket
+ */
+function oneMessageAtATime(Socket) {
+  return class extends Socket {
+    /** @param {string} url */
+    constructor(url) {
+      super(url, { allowSynchronousEvents: false });
+    }
+  };
 }

@@ -34,8 +34,13 @@ export class Seat {
     this.#say = (code, message) => !this.#over && say(code, message);
   }
 
-  /** Settles always; what goes wrong is said. */
+  /**
+   * Settles always; what goes wrong is said. A moment late: an engine that enters and then answers an invitation is used
+   * to the answer being there before its user is, since the vendor's transport takes its time.
+   */
   async enter() {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    if (this.#over) return;
     try {
       const room = new RoomClient(await this.#client(), { autoSubscribe: false });
       if (this.#over) return this.#signOut();

@@ -1,7 +1,7 @@
 // One device: the unmodified engine on our modules, and everything it told its user interface.
-import { run, sources } from './modules.mjs';
+import { forgivingPromise, run, sources, Timers } from './modules.mjs';
 import { makeWx } from './wx.mjs';
-import { APP, until, userSig } from './world.mjs';
+import { until, userSig } from './world.mjs';
 
 /** Events that come each second, or only feed the picture. */
 const NOISE = new Set(['USER_UPDATE', 'MESSAGE_SENT_BY_ME', 'SDK_READY']);
@@ -12,37 +12,39 @@ export class Device {
 
   /**
    * @param {{gateway: string}} server
+   * @param {number} app
    * @param {string} user
-   * @param {{name?: string, signIn?: boolean}} [options] `name` where one user has several devices
+   * @param {{name?: string}} [options] `name` where one user has several devices
    */
-  static async of(server, user, { name = user, signIn = true } = {}) {
-    const device = new Device(server, user, name, await sources());
+  static async of(server, app, user, { name = user } = {}) {
+    const device = new Device(server, app, user, name, await sources());
     Device.all.push(device);
-    if (signIn) await device.signIn();
+    await device.signIn();
     return device;
   }
 
-  constructor(server, user, name, source) {
-    Object.assign(this, { user, name, /** @type {[string, any][]} */ events: [], /** @type {string[]} */ native: [], updates: [], faults: [] });
+  constructor(server, app, user, name, source) {
+    Object.assign(this, { app, user, name, /** @type {[string, any][]} */ events: [], /** @type {string[]} */ native: [], updates: [], timers: new Timers(), faults: [] });
     const { wx, sockets } = makeWx({ log: (what) => this.native.push(what) });
     wx.$carillon = { gateway: server.gateway };
     Object.assign(this, { wx, sockets });
     this.TIM = run(source.tim, { wx });
     this.TRTC = run(source.trtc, { wx });
     const load = (name) => ({ 'tim-wx-sdk': this.TIM, 'trtc-wx-sdk': this.TRTC })[name];
-    const { TUICallEngine, EVENT } = run(source.engine, { wx, require: load, quick: true });
+    const { TUICallEngine, EVENT } = run(source.engine, { wx, require: load, timers: this.timers, globals: { Promise: forgivingPromise(this.faults) } });
     Object.assign(this, { Engine: TUICallEngine, EVENT });
-    this.engine = TUICallEngine.createInstance({ sdkAppID: APP });
+    this.engine = TUICallEngine.createInstance({ sdkAppID: app });
   }
 
   async signIn() {
-    await this.engine.init({ userID: this.user, userSig: userSig(this.user) });
+    await this.engine.init({ userID: this.user, userSig: userSig(this.user, this.app) });
     for (const [name, code] of Object.entries(this.EVENT)) this.engine.on(code, (event) => this.#told(name, event?.data ?? event), this);
   }
 
   #told(name, data) {
     if (name === 'USER_UPDATE') this.updates.push(data);
-    if (!NOISE.has(name)) this.events.push([name, data]);
+    // As it was then: engines go on with the lists that they tell.
+    if (!NOISE.has(name)) this.events.push([name, JSON.parse(JSON.stringify(data ?? null))]);
   }
 
   /** Waits for the `count`th event of this name. */
@@ -56,15 +58,30 @@ export class Device {
     return this.engine.getTim();
   }
 
-  /** The connection breaks without a word. */
+  /** The connection breaks without a word; the module makes a new one. */
   dropSocket() {
     for (const socket of this.sockets) socket.terminate();
   }
 
+  /** The phone is gone for good. */
+  vanish() {
+    this.wx.connectSocket = ({ fail }) => {
+      setImmediate(() => fail?.({ errMsg: 'connectSocket:fail' }));
+      const nothing = () => {};
+      return { send: nothing, close: nothing, onOpen: nothing, onMessage: nothing, onClose: nothing, onError: nothing };
+    };
+    this.dropSocket();
+  }
+
+  async signOut() {
+    await this.tim.logout();
+  }
+
   static async endAll() {
     const ended = Device.all.splice(0).map(async (device) => {
+      device.timers.stop();
       await device.tim?.logout().catch(() => {});
-      device.dropSocket();
+      device.vanish();
     });
     await Promise.all(ended);
   }

@@ -6,15 +6,19 @@ const require = createRequire(import.meta.url);
 const { Api } = require('tls-sig-api-v2');
 
 export const APP = 1400000001;
+/** An app for each sequence: users of the same names that never met. The last hundred let the newest device win. */
+const APPS = Array.from({ length: 200 }, (_, i) => ({ id: APP + i, devices: i < 100 ? 'all' : 'newest_wins' }));
+export const NEWEST_WINS = 100;
 export const KEY = '5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e';
 const LIFE_S = 3600;
 
 /** @param {string} user */
-export const userSig = (user, life = LIFE_S) => new Api(APP, KEY).genUserSig(user, life);
+export const userSig = (user, app = APP, life = LIFE_S) => new Api(app, KEY).genUserSig(user, life);
 
 /** @param {Record<string, string>} [env] */
 export async function startServer(env = {}) {
-  const server = await Server.start({ CARILLON_APPS: JSON.stringify([{ id: APP, keys: [KEY] }]).replaceAll('":', '" = '), ...env });
+  const apps = APPS.map(({ id, devices }) => `{ id = ${id}, keys = ["${KEY}"], devices = "${devices}" }`);
+  const server = await Server.start({ CARILLON_APPS: `[${apps}]`, ...env });
   server.gateway = `${server.origin.replace('http', 'ws').replace('localhost', '127.0.0.1')}/ws`;
   return server;
 }

@@ -46,7 +46,8 @@ export function makeWx(device) {
 
 /** A SocketTask. */
 function connect({ url, fail }, sockets) {
-  const socket = new WebSocket(url);
+  // One message a task, as everywhere but in this package's default.
+  const socket = new WebSocket(url, { allowSynchronousEvents: false });
   sockets.add(socket);
   socket.on('close', () => sockets.delete(socket));
   socket.on('error', () => fail?.({ errMsg: 'connectSocket:fail' }));

@@ -1,0 +1,87 @@
+// What a sequence left behind, in a form that is the same each time: random ids become names, seconds become "s".
+import { readFile, writeFile } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { WebSocket } from 'ws';
+import { GatewayClient } from '../../../core/gateway.js';
+import { userSig } from './world.mjs';
+
+const EXPECTED = new URL('../expected/', import.meta.url);
+
+/** @param {string} name @param {object} transcript */
+export async function compare(name, transcript) {
+  const file = new URL(`${name}.json`, EXPECTED);
+  if (process.env.KIT_RECORD) await writeFile(file, `${pretty(transcript)}\n`);
+  const expected = JSON.parse(await readFile(file, 'utf8'));
+  assert.deepEqual(transcript, expected, `the sequence ${name} differs from ${file.pathname}`);
+}
+
+/** One event or message a line. */
+function pretty({ devices, messages }) {
+  const list = (items) => `[${items.map((item) => `\n      ${JSON.stringify(item)}`).join(',')}${items.length ? '\n    ' : ''}]`;
+  const told = Object.entries(devices).map(([name, events]) => `\n    ${JSON.stringify(name)}: ${list(events)}`);
+  return `{\n  "devices": {${told.join(',')}\n  },\n  "messages": ${list(messages).replaceAll('\n    ', '\n  ')}\n}`;
+}
+
+/**
+ * @param {{gateway: string}} server
+ * @param {number} app
+ * @param {import('./device.mjs').Device[]} devices
+ * @param {({of: string, with: object})[]} conversations
+ */
+export async function transcribe(server, app, devices, conversations) {
+  const names = new Names();
+  const messages = [];
+  // Before anybody is read: the reader is a device, too, and may put another one out.
+  const told = devices.map(({ name, events }) => [name, [...events]]);
+  for (const { of, with: peer } of conversations) {
+    for (const stored of await read(server, app, of, peer)) messages.push(names.message(stored));
+  }
+  return { devices: Object.fromEntries(told.map(([name, events]) => [name, events.map(([event, data]) => [event, names.plain(data)])])), messages };
+}
+
+async function read(server, app, user, peer) {
+  const client = new GatewayClient({ url: server.gateway, app, deviceId: 'reader', WebSocket, network: null });
+  await client.signIn({ user, userSig: userSig(user, app) });
+  const { messages } = await client.request('message.list', { with: peer, limit: 100 });
+  await client.signOut();
+  return messages.filter(({ kind }) => kind === 'custom');
+}
+
+/** Members that hold ids, and the letter of their names. */
+const IDS = { inviteID: 'I', roomID: 'R', room_id: 'R', groupID: 'G', initialCallId: 'I' };
+/** Members that differ each time: whose media is on already depends on the network. */
+const LEFT_OUT = new Set(['playerList', 'extInfo', 'version', 'platform', 'businessID', 'nick', 'avatar']);
+const SECONDS = new Set(['callEnd', 'call_end', 'totalTime']);
+
+class Names {
+  #given = new Map();
+  #counts = {};
+
+  message({ from, to, payload }) {
+    const { businessID, data, ...outer } = JSON.parse(payload.data);
+    assert.equal(businessID, 1);
+    return { from, to: 'user' in to ? to.user : this.#name('G', to.group), ...this.plain(outer), data: this.plain(JSON.parse(data)) };
+  }
+
+  /** @returns {any} */
+  plain(value, key = '') {
+    if (IDS[key] && value) return this.#name(IDS[key], value);
+    if (SECONDS.has(key)) return 's';
+    if (key === 'userList') return value.map(({ userID }) => userID);
+    if (Array.isArray(value)) return value.map((one) => this.plain(one));
+    if (value === null || typeof value !== 'object') return value;
+    // `message` is the vendor's message object in events, a word in messages.
+    const kept = Object.entries(value).filter(([name, one]) => !LEFT_OUT.has(name) && one !== undefined && typeof one !== 'function'
+      && (name !== 'message' || (typeof one === 'string' && one !== '')));
+    return Object.fromEntries(kept.map(([name, one]) => [name, this.plain(one, name)]));
+  }
+
+  #name(letter, value) {
+    const id = `${letter} ${value}`;
+    if (!this.#given.has(id)) {
+      this.#counts[letter] = (this.#counts[letter] ?? 0) + 1;
+      this.#given.set(id, `${letter}${this.#counts[letter]}`);
+    }
+    return this.#given.get(id);
+  }
+}

@@ -174,7 +174,7 @@ describe('the Vue kit of the third generation', () => {
 
   it('nickname_and_avatar_are_shown_to_the_other', async () => {
     const [ben] = await people('ben');
-    const avatar = `${site.url}face.png`;
+    const avatar = `${site.url}avatar.svg`;
     const amy = await VueUser.signIn(browser, site, `amy${number}`, { nick: 'Amélie', avatar });
     users.push(amy);
     await amy.calls([ben.name], 'audio');
@@ -197,6 +197,11 @@ describe('the Vue kit of the third generation', () => {
       await user.hearsSound();
     }
     await amy.shot('vue3-group');
+    await amy.page.evaluate(async (userID) => {
+      const chat = globalThis.kit.getTim();
+      const [{ groupID }] = (await chat.getGroupList()).data.groupList;
+      await chat.addGroupMember({ groupID, userIDList: [userID] });
+    }, eve.name);
     await amy.asks('inviteUser', { userIDList: [eve.name] });
     await eve.accepts();
     await eve.mediaWhere((m) => m.videos.filter((v) => v.framesDecoded > 0).length === 3, 'three pictures never came');

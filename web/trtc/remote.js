@@ -8,6 +8,12 @@ import { TRTCQualityInfo, TRTCVolumeInfo } from './types.js';
 /** onRemoteUserLeaveRoom's second argument. @type {Record<string, number>} */
 const LEAVE = { left: 0, lost: 1, kicked: 2, dissolved: 2, takenOver: 2, endedByServer: 2 };
 const NOTHING = Object.freeze({ video: false, audio: false, screen: false });
+/**
+ * The call engine asks the server who a newcomer is before its page makes a place for them, and forgets what it is told
+ * of them until then. So what a newcomer sends is told when its first track is here (one round trip later than that
+ * question), or after this time where none is received.
+ */
+const NEWCOMER_WITHIN_MS = 1_000;
 
 /**
  * @typedef {import('../core/room.js').RoomClient} RoomClient
@@ -33,6 +39,7 @@ export class Remote {
   #emit;
   /** @type {RoomClient | null} */ #room = null;
   /** @type {Map<string, Availability>} */ #told = new Map();
+  /** @type {Map<string, {now: Availability, timer: any}>} of newcomers: not told yet */ #held = new Map();
   /** @type {Set<string>} keys `user track` that the application does not want */ #refused = new Set();
   #receive = { audio: true, video: true };
   #allAudioMuted = false;
@@ -72,6 +79,7 @@ export class Remote {
   /** The room is over. */
   reset() {
     this.#room = null;
+    for (const user of [...this.#held.keys()]) this.#release(user);
     this.#told.clear();
     this.#refused.clear();
     this.#volumes.clear();
@@ -165,11 +173,13 @@ export class Remote {
     for (const track of /** @type {const} */ (['camera', 'screen'])) {
       if (this.#receive.video && !this.#allVideoMuted) this.#want(user, track);
     }
+    this.#held.set(user, { now: NOTHING, timer: setTimeout(() => this.#tellHeld(user), NEWCOMER_WITHIN_MS) });
     this.#emit('onRemoteUserEnterRoom', user);
   }
 
   /** @param {string} user @param {string} reason */
   #left(user, reason) {
+    this.#release(user);
     this.#changed(user, NOTHING);
     this.#told.delete(user);
     this.#views.forget((key) => key === viewKey(user) || key === viewKey(user, TRTCVideoStreamType.TRTCVideoStreamTypeSub));
@@ -178,8 +188,12 @@ export class Remote {
 
   /** @param {string} user @param {Availability} now */
   #changed(user, now) {
-    const before = this.#told.get(user);
+    const [before, held] = [this.#told.get(user), this.#held.get(user)];
     if (!before) return;
+    if (held) {
+      held.now = now;
+      return;
+    }
     this.#told.set(user, now);
     if (now.video !== before.video) this.#emit('onUserVideoAvailable', user, now.video);
     if (now.audio !== before.audio) this.#emit('onUserAudioAvailable', user, now.audio);
@@ -190,6 +204,21 @@ export class Remote {
   #media(user, track, mediaTrack) {
     if (track === 'camera' || track === 'screen') this.#views.setTrack(`${user} ${track}`, mediaTrack);
     else this.#playback.set(user, track, mediaTrack);
+    this.#tellHeld(user);
+  }
+
+  /** @param {string} user */
+  #tellHeld(user) {
+    const held = this.#release(user);
+    if (held) this.#changed(user, held.now);
+  }
+
+  /** @param {string} user */
+  #release(user) {
+    const held = this.#held.get(user);
+    clearTimeout(held?.timer);
+    this.#held.delete(user);
+    return held;
   }
 
   /** @param {{user: string, volume: number}[]} volumes @param {string} me */

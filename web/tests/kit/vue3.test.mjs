@@ -196,6 +196,7 @@ describe('the Vue kit of the third generation', () => {
       await user.mediaWhere((m) => m.videos.filter((v) => v.framesDecoded > 0).length >= 2, 'two pictures never came');
       await user.hearsSound();
     }
+    for (const user of [amy, ben, cy]) await user.showsVideos(3);
     await amy.shot('vue3-group');
     await amy.page.evaluate(async (userID) => {
       const chat = globalThis.kit.getTim();
@@ -205,6 +206,7 @@ describe('the Vue kit of the third generation', () => {
     await amy.asks('inviteUser', { userIDList: [eve.name] });
     await eve.accepts();
     await eve.mediaWhere((m) => m.videos.filter((v) => v.framesDecoded > 0).length === 3, 'three pictures never came');
+    for (const user of [amy, ben, cy, eve]) await user.showsVideos(4);
     await eve.shot('vue3-group-late');
     for (const user of [eve, cy, ben]) {
       await user.press('Hang up');

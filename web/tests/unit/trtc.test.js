@@ -170,11 +170,13 @@ test('others coming, changing and going are told once each', async () => {
   await wait(5);
   take();
   gateway.emit('room.entered', { room: 7, participant: ben });
+  assert.deepEqual(take(), [['onRemoteUserEnterRoom', 'ben']], 'what a newcomer sends comes after its first track');
+  await wait(5);
   gateway.emit('room.tracks', { room: 7, user: 'ben', tracks: tracks('on', 'on') });
   gateway.emit('room.tracks', { room: 7, user: 'ben', tracks: tracks('on', 'on') });
   gateway.emit('room.left', { room: 7, user: 'ben', reason: 'lost' });
   assert.deepEqual(take(), [
-    ['onRemoteUserEnterRoom', 'ben'], ['onUserVideoAvailable', 'ben', true], ['onUserAudioAvailable', 'ben', true],
+    ['onUserVideoAvailable', 'ben', true], ['onUserAudioAvailable', 'ben', true],
     ['onUserVideoAvailable', 'ben', false], ['onUserAudioAvailable', 'ben', false], ['onRemoteUserLeaveRoom', 'ben', 1],
   ]);
 });

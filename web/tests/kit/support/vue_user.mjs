@@ -141,6 +141,17 @@ export class VueUser {
     }, kind);
   }
 
+  /** Pictures in their places, one's own with them. @param {number} count */
+  async showsVideos(count) {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const shown = await this.shownVideos();
+      if (shown.length === count) return;
+      if (Date.now() > deadline) throw new Error(`${this.name}: ${count} pictures never showed, but ${JSON.stringify(shown)}`);
+      await this.page.waitForTimeout(200);
+    }
+  }
+
   async shot(file) {
     if (process.env.CARILLON_SHOTS) await this.page.screenshot({ path: `${process.env.CARILLON_SHOTS}/${file}.png` });
   }

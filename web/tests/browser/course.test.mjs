@@ -27,8 +27,12 @@ describe('the course of a call', () => {
   });
 
   it('two_who_call_each_other_at_once_are_both_told_busy_and_can_call_again', async () => {
-    const [amy, ben] = await here.people(['amy', 'ben']);
-    await Promise.all([glare(amy, ben), glare(ben, amy)]);
+    const [amy, ben] = await here.people(['amy', 'ben'], { before: [holdDevices] });
+    await amy.calls([ben.name], 'audio');
+    await ben.calls([amy.name], 'audio');
+    // Both have begun and neither has rung yet: now both do.
+    await Promise.all([amy.sees('cancel'), ben.sees('cancel')]);
+    await Promise.all([amy, ben].map((user) => user.page.evaluate(() => globalThis.__giveDevices())));
     await Promise.all([amy, ben].map((user) => user.seesWith('summary', { 'data-outcome': 'busy' })));
     await amy.click('call-again');
     await ben.accepts();
@@ -104,11 +108,11 @@ describe('the course of a call', () => {
   });
 });
 
-/** Both are past the reading of the other's ring before either's invitation is out: the press is what is simultaneous. */
-async function glare(user, other) {
-  await user.fill('callee-input', other.name);
-  await user.press('callee-input', 'Enter');
-  await user.click('call-audio');
+/** Runs before the page: microphone and camera come when the test says so. */
+function holdDevices() {
+  const given = new Promise((resolve) => { globalThis.__giveDevices = resolve; });
+  const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = (wish) => given.then(() => real(wish));
 }
 
 describe('a user whose newest device wins', () => {

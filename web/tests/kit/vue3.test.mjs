@@ -47,9 +47,10 @@ describe('the Vue kit of the third generation', () => {
     await Promise.all([amy.seesPictures(1), ben.seesPictures(1)]);
     await Promise.all([amy, ben].map((user) => user.reachesFrames(20)));
     await Promise.all([amy.hearsSound(), ben.hearsSound()]);
-    const places = async (/** @type {VueUser} */ user) => (await user.shownVideos()).map(({ place }) => place).sort();
-    assert.deepEqual(await places(amy), [ben.name, 'localVideo'].sort());
-    assert.deepEqual(await places(ben), [amy.name, 'localVideo'].sort());
+    for (const [user, other] of [[amy, ben], [ben, amy]]) {
+      await user.showsVideos(2);
+      assert.deepEqual((await user.shownVideos()).map(({ place }) => place).sort(), [other.name, 'localVideo'].sort());
+    }
     await amy.shot('vue3-caller');
     await ben.shot('vue3-callee');
     await amy.press('Hang up');

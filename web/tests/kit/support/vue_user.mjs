@@ -121,11 +121,12 @@ export class VueUser {
     return this.mediaWhere((m) => m.audioEnergy > from, 'no sound came');
   }
 
-  /** `<video>` elements that show moving pictures, by the id of the element they stand in. */
+  /** `<video>` elements that move with nothing over their middle, by the id of the element they stand in. */
   async shownVideos() {
-    return this.page.evaluate(() => [...document.querySelectorAll('video')]
-      .filter((v) => v.videoWidth > 0 && !v.paused && v.getBoundingClientRect().width > 0)
-      .map((v) => ({ place: v.parentElement?.id, width: v.videoWidth, height: v.videoHeight })));
+    return this.page.evaluate(() => [...document.querySelectorAll('video')].filter((v) => {
+      const { left, top, width, height } = v.getBoundingClientRect();
+      return v.videoWidth > 0 && !v.paused && document.elementFromPoint(left + width / 2, top + height / 2) === v;
+    }).map((v) => ({ place: v.parentElement?.id, width: v.videoWidth, height: v.videoHeight })));
   }
 
   /** Calls a method of the kit that has no button. @param {string} method @param {...any} args */

@@ -9,6 +9,9 @@ const NOISE = new Set(['USER_UPDATE', 'MESSAGE_SENT_BY_ME', 'SDK_READY']);
 export class Device {
   /** @type {Device[]} */
   static all = [];
+  static acceptMayFollowEntry = false;
+  /** Sequences that have more than one right outcome. */
+  static undecided = new Set();
 
   /**
    * @param {{gateway: string}} server
@@ -17,7 +20,7 @@ export class Device {
    * @param {{name?: string}} [options] `name` where one user has several devices
    */
   static async of(server, app, user, { name = user } = {}) {
-    const device = new Device(server, app, user, name, await sources());
+    const device = new this(server, app, user, name, await sources());
     Device.all.push(device);
     await device.signIn();
     return device;
@@ -31,13 +34,23 @@ export class Device {
     this.TIM = run(source.tim, { wx });
     this.TRTC = run(source.trtc, { wx });
     const load = (name) => ({ 'tim-wx-sdk': this.TIM, 'trtc-wx-sdk': this.TRTC })[name];
-    const { TUICallEngine, EVENT } = run(source.engine, { wx, require: load, timers: this.timers, globals: { Promise: forgivingPromise(this.faults) } });
-    Object.assign(this, { Engine: TUICallEngine, EVENT });
-    this.engine = TUICallEngine.createInstance({ sdkAppID: app });
+    this.load(source, { wx, require: load, timers: this.timers, globals: { Promise: forgivingPromise(this.faults) } });
   }
 
+  /** The engine of npm. */
+  load(source, world) {
+    const { TUICallEngine, EVENT } = run(source.engine, world);
+    this.EVENT = EVENT;
+    this.engine = TUICallEngine.createInstance({ sdkAppID: this.app });
+  }
+
+  /** Version 1.4.9 takes listeners after `init` only. */
   async signIn() {
     await this.engine.init({ userID: this.user, userSig: userSig(this.user, this.app) });
+    this.listen();
+  }
+
+  listen() {
     for (const [name, code] of Object.entries(this.EVENT)) this.engine.on(code, (event) => this.#told(name, event?.data ?? event), this);
   }
 
@@ -84,5 +97,26 @@ export class Device {
       device.vanish();
     });
     await Promise.all(ended);
+  }
+}
+
+/** The engine 1.1.0 of the kit of 2022, which takes listeners before `init` only. */
+export class OldDevice extends Device {
+  /**
+   * It asks for profiles before it tells of an answer, so that the entry to the room may overtake it; and it is not
+   * "calling" until its own invitation was sent, so that a glare rings on one side or on none.
+   */
+  static acceptMayFollowEntry = true;
+  static undecided = new Set(['glare']);
+
+  load(source, world) {
+    const { default: TUICallEngine, EVENT } = run(source.kitEngine, world);
+    this.EVENT = EVENT;
+    this.engine = TUICallEngine.createInstance({ sdkAppID: this.app });
+  }
+
+  async signIn() {
+    this.listen();
+    await this.engine.init({ userID: this.user, userSig: userSig(this.user, this.app) });
   }
 }

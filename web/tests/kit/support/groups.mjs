@@ -17,7 +17,7 @@ export const GROUPS = {
   async group_of_four(w) {
     const [amy, ben, cat, dan] = await ringing(w);
     await ben.engine.accept();
-    await Promise.all([amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
+    await Promise.all([...[amy, cat, dan].map((one) => one.sees('USER_ACCEPT')), amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
     await cat.engine.reject();
     await Promise.all([amy.sees('REJECT'), ben.sees('REJECT'), dan.sees('REJECT')]);
     await Promise.all([amy.sees('NO_RESP'), ben.sees('NO_RESP'), dan.sees('CALLING_CANCEL')]);
@@ -29,6 +29,7 @@ export const GROUPS = {
     const [amy, ben, cat, dan] = await ringing(w);
     for (const [i, device] of [ben, cat, dan].entries()) {
       await device.engine.accept();
+      await amy.sees('USER_ACCEPT', i + 1);
       await Promise.all([amy, ben, cat, dan].slice(0, i + 2).map((one) => one.sees('USER_ENTER', one === device ? i + 1 : one === amy ? i + 1 : 1)));
     }
     await ben.engine.hangup();
@@ -48,7 +49,7 @@ export const GROUPS = {
   async group_invite_more(w) {
     const [amy, ben, , , eve] = await ringing(w, ['ben']);
     await ben.engine.accept();
-    await Promise.all([amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
+    await Promise.all([amy.sees('USER_ACCEPT'), amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
     await amy.engine.inviteUser({ userIDList: ['eve'] });
     await eve.sees('INVITED');
     await eve.engine.accept();
@@ -62,7 +63,7 @@ export const GROUPS = {
   async group_join_running(w) {
     const [amy, ben, cat, , , groupID] = await ringing(w, ['ben']);
     await ben.engine.accept();
-    await Promise.all([amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
+    await Promise.all([amy.sees('USER_ACCEPT'), amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
     const [, { inviteData: { roomID } }] = ben.events[0];
     await cat.engine.joinInGroupCall({ groupID, type: 2, roomID });
     await Promise.all([amy.sees('USER_ENTER', 2), ben.sees('USER_ENTER', 2), cat.sees('USER_ENTER', 2)]);

@@ -80,7 +80,7 @@ export const PAIRS = {
     const late = await w.device('ben', { name: 'ben later' });
     await late.sees('INVITED');
     await late.engine.accept();
-    await Promise.all([amy.sees('USER_ENTER'), late.sees('USER_ENTER')]);
+    await Promise.all([amy.sees('USER_ACCEPT'), amy.sees('USER_ENTER'), late.sees('USER_ENTER')]);
     await late.engine.hangup();
     await amy.sees('CALL_END');
   },
@@ -101,7 +101,7 @@ export const PAIRS = {
     await amy.engine.call({ userID: 'ben', type: 2 });
     await Promise.all([ben.sees('INVITED'), other.sees('INVITED')]);
     await ben.engine.accept();
-    await Promise.all([other.sees('CALLING_CANCEL'), amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
+    await Promise.all([other.sees('CALLING_CANCEL'), amy.sees('USER_ACCEPT'), amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
     await amy.engine.hangup();
     await ben.sees('CALL_END');
   },
@@ -135,7 +135,7 @@ export const PAIRS = {
     for (const device of [amy, ben]) await w.reconnects(device);
     amy.dropSocket();
     await ben.engine.accept();
-    await Promise.all([amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
+    await Promise.all([amy.sees('USER_ACCEPT'), amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
     await amy.engine.hangup();
     await ben.sees('CALL_END');
   },

@@ -1,0 +1,45 @@
+// Every sequence as a test, on one server.
+import test, { after, before } from 'node:test';
+import { Device } from './device.mjs';
+import { Stage } from './stage.mjs';
+import { compare, transcribe } from './transcript.mjs';
+import { APP, NEWEST_WINS, startServer } from './world.mjs';
+
+/** Short, so that a lost phone and a lost session are seen soon. */
+const SERVER = { CARILLON_CALL_GRACE_MS: '1000', CARILLON_GATEWAY_RESUME_WITHIN_MS: '5000' };
+
+/**
+ * @param {{folder: string, Kind: typeof Device, sequences: Record<string, (w: Stage) => Promise<void>>, kicks: Record<string, (w: Stage) => Promise<void>>}} options
+ */
+export function playAll({ folder, Kind, sequences, kicks }) {
+  let server;
+  before(async () => { server = await startServer(SERVER); });
+  after(async () => { await server?.stop(); });
+  const all = [
+    ...Object.entries(sequences).map(([name, play], i) => ({ name, play, app: APP + i })),
+    ...Object.entries(kicks).map(([name, play], i) => ({ name, play, app: APP + NEWEST_WINS + i })),
+  ];
+  const only = process.env.KIT_ONLY ?? '';
+  for (const { name, play, app } of all.filter((one) => one.name.includes(only))) {
+    test(name, async () => {
+      const stage = new Stage(server, app, Kind);
+      try {
+        await play(stage);
+        await stage.quiet();
+        if (Kind.undecided.has(name)) return;
+        const transcript = await transcribe(server, app, stage.all, stage.conversations);
+        if (Kind.acceptMayFollowEntry) Object.values(transcript.devices).forEach(acceptFirst);
+        await compare(`${folder}/${name}`, transcript);
+      } finally {
+        await Device.endAll();
+      }
+    });
+  }
+}
+
+/** @param {[string, any][]} events */
+function acceptFirst(events) {
+  for (let i = 1; i < events.length; i++) {
+    if (events[i][0] === 'USER_ACCEPT' && events[i - 1][0] === 'USER_ENTER') [events[i - 1], events[i]] = [events[i], events[i - 1]];
+  }
+}

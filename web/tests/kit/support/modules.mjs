@@ -32,7 +32,7 @@ export class Timers {
 }
 
 let files;
-/** @returns {Promise<{tim: string, trtc: string, engine: string, kitEngine: string, kit: string}>} sources, built once */
+/** @returns {Promise<{tim: string, trtc: string, engine: string, kitEngine: string, kitPage: string}>} sources, built once */
 export function sources() {
   files ??= make();
   return files;
@@ -43,7 +43,7 @@ async function make() {
   const [tim, trtc] = await Promise.all(['tim-wx-sdk.js', 'trtc-wx.js'].map((name) => readFile(join(OUT, name), 'utf8')));
   const engine = await bundle(require.resolve('tuicall-engine-wx/tuicall-engine-wx.js'));
   const kit = dirname(require.resolve('@tencentcloud/call-uikit-wechat/package.json'));
-  return { tim, trtc, engine, kitEngine: await bundle(join(kit, 'TUICallEngine/tuicall-engine-wx.js')), kit };
+  return { tim, trtc, engine, kitEngine: await bundle(join(kit, 'TUICallEngine/tuicall-engine-wx.js')), kitPage: await bundle(join(kit, 'TUICallKit/TUICallKit.js')) };
 }
 
 /** Everything of the vendor's in one text, but for the two modules that are ours; with no `async` of the runtime, see `forgivingPromise`. */

@@ -1,5 +1,6 @@
 # make run    build and start with defaults; prints the demo address
 # make test   install what the tests need, run all of them, print the time of each part
+# make kit    the vendor's unmodified call kits on this server: mini-program engines in Node, the Vue kit in Chromium
 # make figures  print how long a player in Chromium waits for its first picture, beside a bare handshake
 # make browser-figures  the browser tests, with the frame rates that an idle machine must reach
 # make audit  licences, advisories and sources of the dependencies (cargo deny)
@@ -15,7 +16,7 @@ ifdef CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release
 endif
 
-.PHONY: help run build test fmt clippy unit web browser bench figures audit fuzz browser-figures browser-deps npm-deps
+.PHONY: help run build test fmt clippy unit web browser kit bench figures audit fuzz browser-figures browser-deps npm-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -27,7 +28,7 @@ run: build
 	$(RELEASE)/carillon serve
 
 test:
-	@.ci/parts fmt clippy unit web browser bench
+	@.ci/parts fmt clippy unit web browser kit bench
 
 fmt:
 	cargo fmt --all --check
@@ -42,13 +43,17 @@ npm-deps:
 	cd web && npm ci --no-audit --no-fund
 
 web: npm-deps
-	cd web && npm run check && npm run test:unit
+	cd web && npm run check && npm run test:unit && npm run build
 
 browser-deps:
 	.ci/browsers
 
 browser: build npm-deps browser-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:browser
+
+# The vendor's unmodified engines and kits on our modules.
+kit: build npm-deps browser-deps
+	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:kit
 
 browser-figures: export CARILLON_FIGURES = 1
 browser-figures: browser

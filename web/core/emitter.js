@@ -59,8 +59,10 @@ export class Emitter {
     }
   }
 
-  removeAllListeners() {
-    this.#listeners.clear();
+  /** @param {string} [name] none: of all names */
+  removeAllListeners(name) {
+    if (name === undefined) this.#listeners.clear();
+    else this.#listeners.delete(name);
   }
 
   /**

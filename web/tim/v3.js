@@ -10,6 +10,7 @@ const VERSION = '3.6.6';
 
 /** Questions about what was bought, and reports to the vendor: the first are all answered yes, the second go nowhere. */
 const REPORTS = new Set(['isFeatureEnabledForStat', 'reportTUIComponentUsage', 'reportModalView', 'sendTRTCCustomData', 'setApplicationID']);
+const REPORT_SERVICE = 'callkit_records_svr.';
 
 /** One instance per application, as the kits rely on: each of their parts calls `create`. @type {Map<number, Chat>} */
 const instances = new Map();
@@ -45,7 +46,7 @@ export class Chat extends Signalling {
    */
   async callExperimentalAPI(name, parameter) {
     // The server follows calls by their messages and keeps the records itself: a client's report adds nothing.
-    if (REPORTS.has(name)) return ok({});
+    if (REPORTS.has(name) || (name === 'sendRoomCustomData' && String(parameter?.serviceCommand).startsWith(REPORT_SERVICE))) return ok({});
     if (name === 'getServerConfig') return ok({});
     if (name === 'sendRoomCustomData') return notSupported(`callExperimentalAPI(${name}, ${parameter?.serviceCommand})`);
     return super.callExperimentalAPI(name, parameter);

@@ -69,6 +69,13 @@ export const TRTCVideoQosPreference = Object.freeze({ TRTCVideoQosPreferenceSmoo
 export const TRTCQosControlMode = Object.freeze({ TRTCQosControlModeClient: 0, TRTCQosControlModeServer: 1 });
 export const TRTCBeautyStyle = Object.freeze({ TRTCBeautyStyleSmooth: 0, TRTCBeautyStyleNature: 1 });
 
+export const TRTCScreenCaptureSourceType = Object.freeze({
+  TRTCScreenCaptureSourceTypeUnknown: -1,
+  TRTCScreenCaptureSourceTypeWindow: 0,
+  TRTCScreenCaptureSourceTypeScreen: 1,
+  TRTCScreenCaptureSourceTypeCustom: 2,
+});
+
 export const TRTCLogLevel = Object.freeze({
   TRTCLogLevelVerbose: 0,
   TRTCLogLevelDebug: 1,

@@ -7,3 +7,6 @@ export { TRTCCloud as default } from './cloud.js';
 export * from './constants.js';
 export * from './types.js';
 export { TRTCErrorCode } from './errors.js';
+
+/** CommonJS modules that a bundler mixes with this one take its names as they are: else they get a wrapped class. */
+export const __esModule = true;

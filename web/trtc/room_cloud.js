@@ -104,8 +104,8 @@ export class RoomCloud extends Emitter {
     this._local.stop('camera');
   }
 
-  async muteLocalVideo(mute = true) {
-    this._local.mute('camera', Boolean(mute));
+  async muteLocalVideo(mute = true, /** @type {number | undefined} */ streamType = undefined) {
+    this._local.mute(streamType === TRTCVideoStreamType.TRTCVideoStreamTypeSub ? 'screen' : 'camera', Boolean(mute));
   }
 
   /** @param {Place | Place[] | null} view */

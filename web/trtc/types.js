@@ -1,6 +1,6 @@
 /** Parameter classes of trtc-cloud-js-sdk: plain holders that applications make with `new`. */
 
-import { TRTCRoleType, TRTCVideoFillMode, TRTCVideoMirrorType, TRTCVideoResolution, TRTCVideoResolutionMode, TRTCVideoRotation } from './constants.js';
+import { TRTCRoleType, TRTCScreenCaptureSourceType, TRTCVideoFillMode, TRTCVideoMirrorType, TRTCVideoResolution, TRTCVideoResolutionMode, TRTCVideoRotation } from './constants.js';
 
 export class TRTCDeviceInfo {
   constructor(deviceId = '', deviceName = '', kind = '', groupId = '') {
@@ -65,5 +65,31 @@ export class TRTCQualityInfo {
     this.userId = userId;
     /** a TRTCQuality */
     this.quality = quality;
+  }
+}
+
+export class TRTCScreenCaptureSourceInfo {
+  constructor(type = TRTCScreenCaptureSourceType.TRTCScreenCaptureSourceTypeUnknown, sourceId = '', sourceName = '') {
+    this.type = type;
+    this.sourceId = sourceId;
+    this.sourceName = sourceName;
+  }
+}
+
+export class Rect {
+  constructor(left = 0, top = 0, right = 0, bottom = 0) {
+    this.left = left;
+    this.top = top;
+    this.right = right;
+    this.bottom = bottom;
+  }
+}
+
+/** Never told here (`onStatistics`): for applications that name the class. */
+export class TRTCStatistics {
+  constructor(upLoss = 0, downLoss = 0, appCpu = 0, systemCpu = 0, rtt = 0, receivedBytes = 0, sentBytes = 0) {
+    Object.assign(this, { upLoss, downLoss, appCpu, systemCpu, rtt, receivedBytes, sentBytes });
+    this.localStatisticsArray = [];
+    this.remoteStatisticsArray = [];
   }
 }

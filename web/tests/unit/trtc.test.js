@@ -284,3 +284,15 @@ test('what a media server cannot do is refused by name', async () => {
   await cloud.callExperimentalAPI('{"api":"setFramework","params":{}}');
   assert.equal(typeof cloud.getSDKVersion(), 'string');
 });
+
+test('listeners of one event go without those of the others', async () => {
+  const { cloud } = await setUp();
+  const heard = [];
+  for (const name of ['onWarning', 'onStatistics']) cloud.on(name, (value) => heard.push([name, value]));
+  cloud.removeAllListeners('onWarning');
+  cloud.emit('onWarning', 1);
+  cloud.emit('onStatistics', 2);
+  cloud.off('*');
+  cloud.emit('onStatistics', 3);
+  assert.deepEqual(heard, [['onStatistics', 2]]);
+});

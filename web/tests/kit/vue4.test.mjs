@@ -1,0 +1,97 @@
+// The unmodified @tencentcloud/call-uikit-vue 4.0.12 with call-engine-js 3.3.4 (WebAssembly), on our modules and this server.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { launchChromium } from '../browser/support/browser.mjs';
+import { Server } from '../browser/support/server.mjs';
+import { User } from '../browser/support/user.mjs';
+import { startSite } from './support/site.mjs';
+import { VueUser } from './support/vue_user.mjs';
+
+describe('the Vue kit of the fourth generation', () => {
+  /** @type {Server} */ let server;
+  /** @type {{url: string, stop: () => Promise<void>}[]} */ let sites = [];
+  /** @type {import('playwright-core').Browser} */ let browser;
+  /** @type {{name: string, errors: string[], close: () => Promise<void>}[]} */ let users = [];
+
+  before(async () => {
+    server = await Server.start();
+    sites = [await startSite('tests/kit/vue4', server), await startSite('examples/vue', server)];
+    browser = await launchChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    for (const site of sites) await site.stop();
+    await server?.stop();
+  });
+  afterEach(async () => {
+    const errors = users.flatMap((u) => u.errors.map((e) => `${u.name}: ${e}`));
+    await Promise.all(users.map((u) => u.close()));
+    users = [];
+    assert.deepEqual(errors, [], 'no page threw');
+  });
+
+  let number = 0;
+  /** Fresh names each time: one test's calls are not another's. @param {...[string, 'fourth' | 'third' | 'demo']} who */
+  async function people(...who) {
+    number += 1;
+    users = await Promise.all(who.map(([name, kit]) => (kit === 'demo'
+      ? User.signIn(browser, server, `${name}${number}`)
+      : VueUser.signIn(browser, sites[kit === 'fourth' ? 0 : 1], `${name}${number}`))));
+    return users;
+  }
+
+  it('video_flows_both_ways_with_sound', async () => {
+    const [amy, ben] = await people(['amy', 'fourth'], ['ben', 'fourth']);
+    await amy.calls([ben.name]);
+    await ben.rings(amy.name);
+    await ben.accepts();
+    await amy.inCall();
+    await Promise.all([amy.reachesFrames(20), ben.reachesFrames(20)]);
+    await Promise.all([amy.hearsSound(), ben.hearsSound(), amy.showsVideos(2), ben.showsVideos(2)]);
+    await amy.shot('vue4-caller');
+    await amy.press('Hang up');
+    await Promise.all([amy.isIdle(), ben.isIdle()]);
+  });
+
+  it('reject_and_cancel_end_it_on_both_sides', async () => {
+    const [amy, ben] = await people(['amy', 'fourth'], ['ben', 'fourth']);
+    await amy.calls([ben.name]);
+    await ben.rings();
+    await ben.press('Decline');
+    await Promise.all([amy.isIdle(), ben.isIdle()]);
+    await ben.calls([amy.name]);
+    await amy.rings();
+    await ben.press('Hang up');
+    await Promise.all([amy.isIdle(), ben.isIdle()]);
+  });
+
+  it('both_generations_call_each_other', async () => {
+    const [amy, ben] = await people(['amy', 'fourth'], ['ben', 'third']);
+    for (const [caller, callee] of [[amy, ben], [ben, amy]]) {
+      await caller.calls([callee.name]);
+      await callee.accepts();
+      await Promise.all([amy.seesPictures(), ben.seesPictures(), amy.hearsSound(), ben.hearsSound()]);
+      await callee.press('Hang up');
+      await Promise.all([amy.isIdle(), ben.isIdle()]);
+    }
+  });
+
+  it('the_demo_page_calls_both_and_is_called_by_both', async () => {
+    for (const kit of /** @type {const} */ (['third', 'fourth'])) {
+      const [amy, ben] = await people(['amy', 'demo'], ['ben', kit]);
+      await amy.calls([ben.name]);
+      await ben.accepts();
+      await amy.inCall();
+      await Promise.all([amy.seesPictures(), ben.seesPictures(), amy.hearsSound(), ben.hearsSound()]);
+      await amy.click('hangup');
+      await Promise.all([amy.isIdle(), ben.isIdle()]);
+      await ben.calls([amy.name]);
+      await amy.accepts();
+      await ben.inCall();
+      await Promise.all([amy.seesPictures(), ben.seesPictures(), amy.hearsSound(), ben.hearsSound()]);
+      await ben.press('Hang up');
+      await Promise.all([amy.isIdle(), ben.isIdle()]);
+      await Promise.all(users.map((u) => u.close()));
+    }
+  });
+});

@@ -16,7 +16,7 @@ ifdef CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release
 endif
 
-.PHONY: help run build test fmt clippy unit web browser kit bench figures audit fuzz browser-figures browser-deps npm-deps
+.PHONY: help run build test fmt clippy unit web browser kit bench figures audit fuzz browser-figures browser-deps npm-deps kit-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -52,7 +52,11 @@ browser: build npm-deps browser-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:browser
 
 # The vendor's unmodified engines and kits on our modules.
-kit: build npm-deps browser-deps
+kit-deps: npm-deps
+	cd web/examples/vue && npm ci --no-audit --no-fund
+	cd web/tests/kit/vue4 && npm ci --no-audit --no-fund
+
+kit: build kit-deps browser-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:kit
 
 browser-figures: export CARILLON_FIGURES = 1

@@ -13,6 +13,8 @@ const TARGET = 'es2017';
 const MODULES = [
   { name: 'tim-wx-sdk', entry: 'tim/v2.js', types: 'tim/v2' },
   { name: 'trtc-wx', entry: 'trtc-wx/index.js', types: 'trtc-wx/index' },
+  { name: 'chat', entry: 'tim/v3.js', types: 'tim/v3' },
+  { name: 'trtc-cloud-js-sdk', entry: 'trtc/index.js', types: 'trtc/index' },
 ];
 
 /** A mini-program's packer follows each `require`, and there is no `ws` there. */
@@ -36,7 +38,7 @@ export async function buildModules({ out = join(HERE, 'dist'), gateway = '' } = 
     await build({
       ...common, format: 'cjs', outfile: join(out, `${name}.js`), plugins: [withoutNodeSocket],
       // `require` and `import` give the same thing, as the vendor's files do.
-      footer: { js: 'module.exports=Object.assign(module.exports.default,{default:module.exports.default});' },
+      footer: { js: 'module.exports=Object.assign(module.exports.default,module.exports,{default:module.exports.default});' },
     });
     await build({ ...common, format: 'esm', outfile: join(out, `${name}.mjs`), external: ['ws'] });
     await writeFile(join(out, `${name}.d.ts`), `export * from './types/${types}.js';\nexport { default } from './types/${types}.js';\n`);

@@ -4,7 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { launchChromium } from '../browser/support/browser.mjs';
 import { Server } from '../browser/support/server.mjs';
 import { startSite } from './support/site.mjs';
-import { VueUser } from './support/vue_user.mjs';
+import { FRAMES_PER_SECOND, VueUser } from './support/vue_user.mjs';
 
 describe('the Vue kit of the third generation', () => {
   /** @type {Server} */ let server;
@@ -37,7 +37,7 @@ describe('the Vue kit of the third generation', () => {
     return users;
   }
 
-  it('video_flows_both_ways_at_20_frames_a_second_with_sound', async () => {
+  it('video_flows_both_ways_with_sound', async () => {
     const [amy, ben] = await people('amy', 'ben');
     await amy.calls([ben.name]);
     await ben.rings(amy.name);
@@ -45,7 +45,7 @@ describe('the Vue kit of the third generation', () => {
     await ben.accepts();
     await amy.inCall();
     await Promise.all([amy.seesPictures(1), ben.seesPictures(1)]);
-    await Promise.all([amy, ben].map((user) => user.reachesFrames(20)));
+    await Promise.all([amy, ben].map((user) => user.reachesFrames(FRAMES_PER_SECOND)));
     await Promise.all([amy.hearsSound(), ben.hearsSound()]);
     for (const [user, other] of [[amy, ben], [ben, amy]]) {
       await user.showsVideos(2);

@@ -5,7 +5,7 @@ import { launchChromium } from '../browser/support/browser.mjs';
 import { Server } from '../browser/support/server.mjs';
 import { User } from '../browser/support/user.mjs';
 import { startSite } from './support/site.mjs';
-import { VueUser } from './support/vue_user.mjs';
+import { FRAMES_PER_SECOND, VueUser } from './support/vue_user.mjs';
 
 describe('the Vue kit of the fourth generation', () => {
   /** @type {Server} */ let server;
@@ -46,7 +46,7 @@ describe('the Vue kit of the fourth generation', () => {
     await ben.rings(amy.name);
     await ben.accepts();
     await amy.inCall();
-    await Promise.all([amy.reachesFrames(20), ben.reachesFrames(20)]);
+    await Promise.all([amy.reachesFrames(FRAMES_PER_SECOND), ben.reachesFrames(FRAMES_PER_SECOND)]);
     await Promise.all([amy.hearsSound(), ben.hearsSound(), amy.showsVideos(2), ben.showsVideos(2)]);
     await amy.shot('vue4-caller');
     await amy.press('Hang up');

@@ -4,6 +4,8 @@ import { keepPeerConnections, receivedMedia } from '../../browser/support/browse
 /** Generous: a machine at load 8 still reaches it. Success never waits for it. */
 const PATIENCE_MS = 45_000;
 const KIT = '#tuicallkit-id';
+/** What an idle machine must reach, and one that runs other tests beside. */
+export const FRAMES_PER_SECOND = process.env.CARILLON_FIGURES ? 20 : 10;
 
 export class VueUser {
   /** @param {import('playwright-core').Browser} browser @param {{url: string}} site @param {string} name @param {Record<string, string>} [more] of the address */

@@ -8,6 +8,7 @@ mod ice;
 mod offer;
 mod section;
 mod srtp;
+mod way;
 
 pub use dtls::generate_certificate;
 pub use offer::Offer;
@@ -23,6 +24,7 @@ use srtp::Srtp;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use way::Way;
 
 /// Silence until a transport counts as lost. Browsers check each 2.5 s (Chromium) to 6 s (Firefox); fewer would call a
 /// healthy quiet one lost.
@@ -150,6 +152,7 @@ pub struct Transport {
     srtp: Option<Box<Srtp>>,
     /// Addresses whose check passed, the one heard last at the end.
     paths: Vec<Known>,
+    way: Way,
     phase: Phase,
     heard: Instant,
     events: VecDeque<TransportEvent>,
@@ -196,6 +199,7 @@ impl Transport {
             fingerprint: Vec::new(),
             srtp: None,
             paths: Vec::new(),
+            way: Way::new(now),
             phase: Phase::Connecting,
             heard: now,
             events: VecDeque::new(),
@@ -265,7 +269,7 @@ impl Transport {
             self.previous = None;
         }
         let learned = self.know(path, datagram.len());
-        self.hear(now);
+        self.hear(now, path);
         Ok(learned)
     }
 
@@ -281,18 +285,18 @@ impl Transport {
     }
 
     /// Authenticates and decrypts an RTP packet in place.
-    pub fn unprotect_rtp(&mut self, now: Instant, _path: Path, datagram: &mut [u8]) -> Result<Unprotected, DropReason> {
+    pub fn unprotect_rtp(&mut self, now: Instant, path: Path, datagram: &mut [u8]) -> Result<Unprotected, DropReason> {
         let srtp = self.srtp.as_mut().filter(|_| self.phase != Phase::Closed).ok_or(DropReason::Srtp)?;
         let (len, seq_ext) = srtp.open_rtp(datagram)?;
-        self.hear_keys(now);
+        self.hear_keys(now, path);
         Ok(Unprotected { len, seq_ext })
     }
 
     /// Authenticates and decrypts an RTCP packet in place; returns its length.
-    pub fn unprotect_rtcp(&mut self, now: Instant, _path: Path, datagram: &mut [u8]) -> Result<usize, DropReason> {
+    pub fn unprotect_rtcp(&mut self, now: Instant, path: Path, datagram: &mut [u8]) -> Result<usize, DropReason> {
         let srtp = self.srtp.as_mut().filter(|_| self.phase != Phase::Closed).ok_or(DropReason::Srtp)?;
         let len = srtp.open_rtcp(datagram)?;
-        self.hear_keys(now);
+        self.hear_keys(now, path);
         Ok(len)
     }
 
@@ -312,7 +316,8 @@ impl Transport {
         Ok(())
     }
 
-    /// Where media goes: the path that the client nominated last. `None` before `Connected`.
+    /// Where media goes: the path that the client nominated last, or the one that it goes on from. `None` before
+    /// `Connected`.
     pub fn path(&self) -> Option<Path> {
         self.srtp.as_ref()?;
         self.way_out()
@@ -332,6 +337,7 @@ impl Transport {
     /// A TCP connection ended. Tell `Demux::forget_path`.
     pub fn forget_path(&mut self, path: Path) {
         self.paths.retain(|known| known.path != path);
+        self.way.forget(path);
         for ice in [self.ice.as_mut(), self.previous.as_mut()].into_iter().flatten() {
             ice.forget(path);
         }
@@ -426,24 +432,25 @@ impl Transport {
         }
     }
 
-    fn hear_keys(&mut self, now: Instant) {
+    fn hear_keys(&mut self, now: Instant, path: Path) {
         if let Some(handshake) = &mut self.handshake {
             handshake.confirm();
         }
-        self.hear(now);
+        self.hear(now, path);
     }
 
-    fn hear(&mut self, now: Instant) {
+    fn hear(&mut self, now: Instant, path: Path) {
         self.heard = now;
+        self.way.hear(now, path, self.nominated());
         if self.phase == Phase::Lost {
             self.phase = Phase::Connected;
             self.events.push_back(TransportEvent::Back);
         }
     }
 
-    /// The nominated path, else the one heard last: the handshake does not wait for a nomination.
+    /// The nominated path or what stands in for it, else the one heard last: the handshake does not wait for a nomination.
     fn way_out(&self) -> Option<Path> {
-        self.nominated().or_else(|| self.paths.last().map(|known| known.path))
+        self.way.out(self.nominated()).or_else(|| self.paths.last().map(|known| known.path))
     }
 
     fn nominated(&self) -> Option<Path> {
@@ -466,10 +473,10 @@ impl Transport {
         Learned { new: Some(path), gone }
     }
 
-    /// Takes the address out that was heard longest ago; never the one that media goes to.
+    /// Takes the address out that was heard longest ago; never the nominated one or the one that media goes to.
     fn least_used_path(&mut self) -> Path {
-        let nominated = self.nominated();
-        let at = self.paths.iter().position(|known| Some(known.path) != nominated).unwrap_or(0);
+        let kept = [self.nominated(), self.way_out()];
+        let at = self.paths.iter().position(|known| !kept.contains(&Some(known.path))).unwrap_or(0);
         self.paths.remove(at).path
     }
 

@@ -104,6 +104,58 @@ fn media_follows_the_newest_nomination() {
     assert_eq!(c.transport.way_out(), Some(mobile), "what was heard last");
 }
 
+/// Genuine checks, some of which nominate; what media goes to after each.
+fn goes(c: &mut Checked, steps: &[(u64, Path, bool, Path)]) {
+    for &(ms, path, nominate, goes_to) in steps {
+        let check = c.check(nominate);
+        c.transport.handle_stun(start() + Duration::from_millis(ms), path, &check).expect("genuine");
+        c.transport.poll_transmit(&mut c.egress);
+        assert_eq!(c.transport.way_out(), Some(goes_to), "at {ms} ms");
+    }
+}
+
+#[test]
+fn media_follows_a_client_whose_port_changed_and_who_nominates_no_more() {
+    let (before, after, third) = (from(1), from(2), from(3));
+    let mut c = Checked::new();
+    goes(&mut c, &[(0, before, true, before), (5_000, before, false, before)]);
+    goes(&mut c, &[(6_000, after, false, before), (7_999, after, false, before), (8_000, after, false, after)]);
+    // Once more, from there.
+    goes(&mut c, &[(12_000, after, false, after), (14_999, third, false, after), (15_000, third, false, third)]);
+    // What the client said itself is worth more than what was guessed: a word from there, or a nomination.
+    goes(&mut c, &[(15_100, before, false, before), (18_000, third, false, before), (18_100, third, false, third)]);
+    goes(&mut c, &[(18_200, after, true, after), (18_300, third, false, after)]);
+}
+
+#[test]
+fn media_is_not_led_away_by_who_knows_no_password() {
+    let (client, other) = (from(1), from(2));
+    let mut c = Checked::new();
+    goes(&mut c, &[(0, client, true, client)]);
+    let mut forged = c.check(true);
+    let at = forged.len() - 20;
+    forged[at] ^= 1;
+    for seconds in 1..10 {
+        let now = start() + Duration::from_secs(seconds);
+        assert_eq!(c.transport.handle_stun(now, other, &forged), Err(DropReason::Stun));
+        assert_eq!(c.transport.unprotect_rtp(now, other, &mut [128; 100]), Err(DropReason::Srtp));
+        assert_eq!(c.transport.way_out(), Some(client));
+    }
+}
+
+#[test]
+fn an_address_that_stands_in_gives_way_when_it_ends_and_not_to_others() {
+    let (before, after) = (from(1), from(2));
+    let mut c = Checked::new();
+    goes(&mut c, &[(0, before, true, before), (3_000, after, false, after)]);
+    for port in 3..100 {
+        goes(&mut c, &[(3_100, from(port), false, after)]);
+    }
+    assert!([before, after].iter().all(|path| c.transport.paths.iter().any(|known| known.path == *path)));
+    c.transport.forget_path(after);
+    assert_eq!(c.transport.way_out(), Some(before));
+}
+
 #[test]
 fn a_client_that_will_not_control_is_told_to() {
     let mut c = Checked::new();

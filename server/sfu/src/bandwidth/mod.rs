@@ -16,6 +16,9 @@ use rate::RateControl;
 use std::time::{Duration, Instant};
 use trend::Trend;
 
+/// Beyond 90 % of loss what came says little about what was sent.
+const SENT_MIN: f64 = 0.1;
+
 /// Bounds of an estimate, bit/s.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -61,9 +64,12 @@ impl UplinkEstimate {
         self.trend.handle_delta(now, delta);
     }
 
-    /// Moves the estimate on; several times a second. True where the publisher is to be told at once.
-    pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>) -> bool {
-        self.rate.update(now, self.trend.usage(), self.throughput.bits_per_second(now), round_trip);
+    /// Moves the estimate on; several times a second. `loss_ratio`: of what was sent, so that what came tells what was
+    /// sent. True where the publisher is to be told at once.
+    pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>, loss_ratio: f64) -> bool {
+        let came = self.throughput.bits_per_second(now);
+        let sent = came.map(|bps| (bps as f64 / (1.0 - loss_ratio).max(SENT_MIN)) as u64);
+        self.rate.update(now, self.trend.usage(), sent, round_trip);
         // As libwebrtc: a fall by 3 % is told at once, anything else at leisure.
         self.told.is_none_or(|told| self.rate.estimate() < told / 100 * 97)
     }
@@ -102,7 +108,7 @@ mod tests {
                 estimate.handle_packet(arrival, Some(sent), 1_200);
                 sent_us += bits * 1_000_000 / told.min(wish);
             }
-            if ms % 50 == 0 && estimate.update(t + Duration::from_millis(ms + 20), None) || ms % 1_000 == 0 {
+            if ms % 50 == 0 && estimate.update(t + Duration::from_millis(ms + 20), None, 0.0) || ms % 1_000 == 0 {
                 told = estimate.tell();
             }
             if ms % 1_000 == 995 {

@@ -2,6 +2,7 @@
 
 use super::stats::Reception;
 use crate::bandwidth::Throughput;
+use crate::recovery::plan::ReportPlan;
 use carillon_proto::rtcp::sender_report::SenderInfo;
 use carillon_proto::rtcp::{CompactNtp, NtpTime, ReportBlock};
 use carillon_proto::rtp::{RtpTime, SeqExt, Ssrc};
@@ -23,6 +24,9 @@ pub(super) struct Layer {
     pub(super) clock: Option<SenderClock>,
     pub(super) heard: Instant,
     pub(super) throughput: Throughput,
+    /// What reports have said of packets lost in all, which may be less than the truth, and the truth then.
+    claimed: i32,
+    counted: i32,
 }
 
 /// Without a packet for this long a layer is off: longer than between two frames of a still screen.
@@ -31,7 +35,16 @@ const OFF_AFTER: Duration = Duration::from_millis(1_500);
 impl Layer {
     pub(super) fn new(now: Instant, ssrc: u32, rid: Option<String>, seq: SeqExt, clock_hz: u32) -> Self {
         let reception = Reception::new(seq, clock_hz);
-        Self { ssrc, rid, reception, clock: None, heard: now, throughput: Throughput::default() }
+        Self {
+            ssrc,
+            rid,
+            reception,
+            clock: None,
+            heard: now,
+            throughput: Throughput::default(),
+            claimed: 0,
+            counted: 0,
+        }
     }
 
     pub(super) fn is_on(&self, now: Instant) -> bool {
@@ -42,20 +55,23 @@ impl Layer {
         self.clock = Some(SenderClock { ntp: info.ntp, rtp_time: info.rtp_time, arrival: now });
     }
 
-    /// What the publisher is told about this stream, and how many packets were due since the last time.
-    pub(super) fn report(&mut self, now: Instant) -> (ReportBlock, u64) {
+    /// What the publisher is told about this stream.
+    pub(super) fn report(&mut self, now: Instant, plan: ReportPlan) -> ReportBlock {
         let interval = self.reception.report();
-        let block = ReportBlock {
+        let lost = interval.lost_total - std::mem::replace(&mut self.counted, interval.lost_total);
+        if plan.fraction_lost.is_none() {
+            self.claimed += lost;
+        }
+        ReportBlock {
             ssrc: Ssrc(self.ssrc),
-            fraction_lost: interval.fraction_lost,
-            cumulative_lost: interval.lost_total,
+            fraction_lost: plan.fraction_lost.unwrap_or(interval.fraction_lost),
+            cumulative_lost: self.claimed,
             highest_seq: (interval.highest.0 & 0xffff_ffff) as u32,
             jitter: interval.jitter,
             last_sender_report: self.clock.map_or(CompactNtp(0), |clock| clock.ntp.compact()),
             delay_since_last: self
                 .clock
-                .map_or(0, |clock| CompactNtp::span(now.saturating_duration_since(clock.arrival))),
-        };
-        (block, interval.expected)
+                .map_or(0, |clock| CompactNtp::span(now.saturating_duration_since(clock.arrival) + plan.delay_more)),
+        }
     }
 }

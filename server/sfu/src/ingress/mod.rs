@@ -7,7 +7,7 @@ mod section;
 mod stats;
 
 pub(crate) use marks::{Marks, Vp8Numbers};
-pub(crate) use publication::{Publication, Received, Taken, kind_of};
+pub(crate) use publication::{PathState, Publication, Received, Taken, kind_of};
 pub(crate) use section::{Carriage, Elements, Inbound};
 
 use crate::transport::Codec;

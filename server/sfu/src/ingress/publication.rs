@@ -6,7 +6,7 @@ use super::{Marks, Packet};
 use crate::recovery::history::{History, Insert, Limits};
 use crate::recovery::keyframe::{KeyframeRequests, Wish};
 use crate::recovery::nack::NackGenerator;
-use crate::recovery::plan::{self, Leg, NackPlan};
+use crate::recovery::plan::{self, Leg, NackPlan, ReportPlan};
 use crate::transport::{Codec, Kind};
 use crate::{DropReason, ParticipantId};
 use carillon_config::media::Media;
@@ -65,6 +65,14 @@ pub(crate) struct Received<'a> {
     pub(crate) content_type: Option<u8>,
     /// It came as RTX or inside RED.
     pub(crate) repair: bool,
+}
+
+/// What is known of the way from a publisher.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PathState {
+    pub(crate) round_trip: Option<Duration>,
+    /// Loss of the publisher's video, whose repairs come as RTX and are told from the rest. `None`: it sends none.
+    pub(crate) video_loss: Option<f64>,
 }
 
 /// What became of a packet that was taken.
@@ -248,19 +256,29 @@ impl Publication {
     }
 
     /// Once per report interval: reports on each stream, and the choice of layer and plan for the next one.
-    pub(crate) fn report(&mut self, now: Instant, round_trip: Option<Duration>, blocks: &mut Vec<ReportBlock>) {
+    pub(crate) fn report(&mut self, now: Instant, path: PathState, plan: ReportPlan, blocks: &mut Vec<ReportBlock>) {
         for layer in &mut self.layers {
             if layer.is_on(now) {
-                blocks.push(layer.report(now).0);
+                blocks.push(layer.report(now, plan));
             }
         }
-        self.plan_for(round_trip);
+        self.plan_for(path);
         self.choose_layer(now);
     }
 
-    pub(crate) fn plan_for(&mut self, round_trip: Option<Duration>) {
-        let loss_ratio = self.loss_ratio().unwrap_or(0.0);
-        self.plan = plan::nack_plan(Leg { loss_ratio, round_trip, reorder: self.nack.reorder(), kind: self.kind });
+    /// Where nothing tells a publisher's repeats of audio from the first ones, the path's loss stands for the track's.
+    pub(crate) fn plan_for(&mut self, path: PathState) {
+        let own = self.loss_ratio().unwrap_or(0.0);
+        let leg = Leg {
+            loss_ratio: path.video_loss.unwrap_or(own),
+            round_trip: path.round_trip,
+            reorder: self.nack.reorder(),
+            kind: self.kind,
+        };
+        self.plan = plan::nack_plan(leg);
+        if path.video_loss.is_none() && self.kind == Kind::Audio {
+            self.plan.ahead = 0;
+        }
     }
 
     /// Share of the publisher's packets that do not come by themselves.
@@ -403,6 +421,7 @@ mod tests {
         let low = p.bind(t, 1, Some("l"), SeqExt(0x1_0000), 90_000).expect("room");
         let high = p.bind(t, 2, Some("h"), SeqExt(0x1_0000), 90_000).expect("room");
         let mut blocks = Vec::new();
+        let honest = plan::report_plan(Kind::Video, 0.0, Duration::from_secs(1));
         let payload = [0; 1_000];
         for ms in (0..2_000).step_by(10) {
             let now = t + Duration::from_millis(ms);
@@ -414,7 +433,7 @@ mod tests {
             assert!(taken.is_ok() == (p.active_ssrc() == Some(2)), "{ms}: {taken:?}");
             assert!(ms > 600 || taken.is_err());
             if ms % 100 == 0 && ms != 0 {
-                p.report(now, None, &mut blocks);
+                p.report(now, PathState::default(), honest, &mut blocks);
             }
         }
         assert_eq!((p.epoch(), p.active_ssrc()), (1, Some(2)));

@@ -3,6 +3,9 @@
 use carillon_proto::rtp::{RtpTime, Seq, SeqExt};
 use std::time::{Duration, Instant};
 
+/// Packets over which loss is smoothed, about: fewer tell of chance alone.
+const SMOOTHED_OVER: f64 = 60.0;
+
 /// Reception of one SSRC.
 #[derive(Debug, Clone)]
 pub(crate) struct Reception {
@@ -84,7 +87,8 @@ impl Reception {
         self.reported = (expected, self.received);
         let ratio = if new_expected == 0 { 0.0 } else { new_lost as f64 / new_expected as f64 };
         if new_expected > 0 {
-            self.loss_ratio += (ratio - self.loss_ratio) * 0.5;
+            let weight = (new_expected as f64 / SMOOTHED_OVER).min(0.5);
+            self.loss_ratio += (ratio - self.loss_ratio) * weight;
         }
         Interval {
             fraction_lost: (ratio * 256.0).min(255.0) as u8,

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// Holes kept at once. More means the path is gone: the oldest are given up.
 const MISSING_MAX: usize = 1_000;
 
+/// Without a packet for this long nothing is asked for ahead: the stream has paused, or the path is dead.
+const AHEAD_WITHIN: Duration = Duration::from_millis(500);
+
 /// The holes of one stream.
 #[derive(Debug, Default)]
 pub(crate) struct NackGenerator {
@@ -17,6 +20,9 @@ pub(crate) struct NackGenerator {
     /// How late packets come that were only out of order, smoothed towards the largest.
     reorder: Duration,
     next_due: Option<Instant>,
+    /// When the newest packet came, and when numbers after it are asked for next.
+    heard: Option<Instant>,
+    ahead_due: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -50,6 +56,11 @@ impl NackGenerator {
             return self.fill(now, seq, repair);
         }
         self.highest = Some(seq);
+        self.heard = Some(now);
+        if plan.ahead > 0 && self.ahead_due.is_none() {
+            self.ahead_due = Some(now);
+            self.due_at(now);
+        }
         let due = now + plan.first_after;
         let first = (highest.0 + 1).max(seq.0.saturating_sub(MISSING_MAX as u64));
         for number in first..seq.0 {
@@ -93,12 +104,27 @@ impl NackGenerator {
             }
             self.next_due = Some(self.next_due.map_or(hole.due, |due| due.min(hole.due)));
         }
+        self.ask_ahead(now, plan, ask);
         lost
     }
 
     /// Another source follows under other numbers.
     pub(crate) fn reset(&mut self) {
         *self = Self::default();
+    }
+
+    fn ask_ahead(&mut self, now: Instant, plan: NackPlan, ask: &mut Vec<SeqExt>) {
+        let Some(due) = self.ahead_due else { return };
+        let lively = self.heard.is_some_and(|at| now.saturating_duration_since(at) < AHEAD_WITHIN);
+        let Some(highest) = self.highest.filter(|_| plan.ahead > 0 && lively) else {
+            self.ahead_due = None;
+            return;
+        };
+        if due <= now {
+            ask.extend((1..=u64::from(plan.ahead)).map(|n| SeqExt(highest.0 + n)));
+            self.ahead_due = Some(now + plan.interval);
+        }
+        self.due_at(due.max(now + plan.interval));
     }
 
     fn fill(&mut self, now: Instant, seq: SeqExt, repair: bool) -> Arrival {
@@ -129,6 +155,7 @@ mod tests {
         interval: Duration::from_millis(50),
         copies: 1,
         deadline: Duration::from_millis(400),
+        ahead: 0,
     };
 
     fn poll(n: &mut NackGenerator, now: Instant) -> (Vec<u64>, u64) {
@@ -168,6 +195,23 @@ mod tests {
         assert_eq!(arrival.answered_in, Some(Duration::from_millis(30)));
         assert!(arrival.recovered && !n.handle_packet(at, SeqExt(2), true, PLAN).recovered);
         assert_eq!(poll(&mut n, t + Duration::from_millis(50)).0, [3]);
+    }
+
+    #[test]
+    fn asks_ahead_while_packets_come() {
+        let (mut n, t) = (NackGenerator::default(), start());
+        let plan = NackPlan { ahead: 2, interval: Duration::from_millis(10), ..PLAN };
+        n.handle_packet(t, SeqExt(1), false, plan);
+        n.handle_packet(t, SeqExt(2), false, plan);
+        let (mut now, mut rounds) = (t, 0);
+        while let Some(due) = n.next_due() {
+            now = due;
+            let mut ask = Vec::new();
+            n.poll(now, plan, &mut ask);
+            assert!(ask.is_empty() || ask == [SeqExt(3), SeqExt(4)], "{ask:?}");
+            rounds += usize::from(!ask.is_empty());
+        }
+        assert_eq!((rounds, now - t), (50, AHEAD_WITHIN));
     }
 
     #[test]

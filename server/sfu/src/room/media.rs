@@ -1,6 +1,7 @@
 //! RTP of one participant: from its transport into its publications.
 
 use super::Room;
+use super::report::path_state;
 use crate::context::{Context, Timer};
 use crate::ingress::{Carriage, Elements, Publication, Received, Taken};
 use crate::participant::Connection;
@@ -120,12 +121,13 @@ impl Room {
     /// Follows the uplink; a fall is told at once.
     fn update_estimate(&mut self, context: &mut Context, member: u32) {
         let now = context.now;
-        let Some(connection) = self.connection_mut(member) else { return };
+        let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
         if connection.uplink_updated.is_some_and(|at| now.saturating_duration_since(at) < ESTIMATE_INTERVAL) {
             return;
         }
         connection.uplink_updated = Some(now);
-        if connection.uplink.update(now, connection.round_trip) {
+        let path = path_state(connection, &self.publications, now);
+        if connection.uplink.update(now, path.round_trip, path.video_loss.unwrap_or(0.0)) {
             self.send_remb(context, member);
         }
     }

@@ -2,8 +2,12 @@
 
 use super::Room;
 use crate::context::{Context, Timer};
+use crate::ingress::{PathState, Publication};
 use crate::participant::{Connection, Participant};
 use crate::quality::{self, Path};
+use crate::recovery::plan;
+use crate::slab::Slab;
+use crate::transport::Kind;
 use crate::{Event, ParticipantId, Quality};
 use carillon_proto::rtcp::sender_report::SenderInfo;
 use carillon_proto::rtcp::xr::Dlrr;
@@ -22,11 +26,12 @@ impl Room {
         let Some(&member) = self.by_id.get(&id) else { return };
         let Some(participant) = self.members.get_mut(member) else { return };
         let Some(connection) = participant.connection.as_mut() else { return };
+        let path = path_state(connection, &self.publications, context.now);
         let mut next: Option<Instant> = None;
         let keys: Vec<u32> = connection.inbound.iter().map(|section| section.publication).collect();
         for key in keys {
             let Some(publication) = self.publications.get_mut(key) else { continue };
-            publication.plan_for(connection.round_trip);
+            publication.plan_for(path);
             let mut ask: Vec<SeqExt> = Vec::new();
             let (copies, lost) = publication.poll_nack(context.now, &mut ask);
             context.stats.lost_in += lost;
@@ -72,10 +77,10 @@ impl Room {
         if !self.connection_mut(member).is_some_and(|c| c.connected) {
             return;
         }
-        self.send_receiver_report(context, member);
+        let interval = self.send_receiver_report(context, member);
         self.send_remb(context, member);
         self.send_sender_reports(context, member);
-        context.timers.set(Timer::Report(id), Some(context.now + context.config.report_interval()));
+        context.timers.set(Timer::Report(id), Some(context.now + interval));
     }
 
     pub(crate) fn handle_volumes_timeout(&mut self, context: &mut Context) {
@@ -101,15 +106,28 @@ impl Room {
         context.timers.set(Timer::Quality(self.key), Some(context.now + context.config.quality_interval()));
     }
 
-    fn send_receiver_report(&mut self, context: &mut Context, member: u32) {
-        let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
+    /// Yields the time to the next one.
+    fn send_receiver_report(&mut self, context: &mut Context, member: u32) -> Duration {
+        let calm = context.config.report_interval();
+        let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return calm };
+        let path = path_state(connection, &self.publications, context.now);
+        let mut interval = calm;
         let mut blocks: Vec<ReportBlock> = Vec::new();
         for section in &connection.inbound {
             if let Some(publication) = self.publications.get_mut(section.publication) {
-                publication.report(context.now, connection.round_trip, &mut blocks);
+                let loss = path.video_loss.or(publication.loss_ratio()).unwrap_or(0.0);
+                let plan = plan::report_plan(publication.kind, loss, calm);
+                interval = interval.min(plan.interval);
+                publication.report(context.now, path, plan, &mut blocks);
             }
         }
         blocks.truncate(BLOCKS_MAX);
+        self.write_receiver_report(context, member, &blocks);
+        interval
+    }
+
+    fn write_receiver_report(&mut self, context: &mut Context, member: u32, blocks: &[ReportBlock]) {
+        let Some(connection) = self.connection_mut(member) else { return };
         let answer = connection.reference.take().map(|(receiver, last_report, came)| Dlrr {
             receiver,
             last_report,
@@ -122,7 +140,7 @@ impl Room {
         let asks = connection.inbound.iter().any(|section| section.receiver_rtt);
         let ssrc = Ssrc(connection.ssrc);
         connection.send_rtcp(context, |out| {
-            rtcp::receiver_report::write(out, ssrc, &blocks);
+            rtcp::receiver_report::write(out, ssrc, blocks);
             rtcp::sdes::write_cname(out, ssrc, crate::participant::CNAME);
             if asks {
                 rtcp::xr::write_reference_time(out, ssrc, ntp);
@@ -187,6 +205,14 @@ impl Room {
             (worse(loss, remote.loss_ratio), jitter.max(remote.jitter))
         })
     }
+}
+
+/// What the publications of one participant together say of its uplink.
+pub(super) fn path_state(connection: &Connection, publications: &Slab<Publication>, now: Instant) -> PathState {
+    let video = connection.inbound.iter().filter_map(|section| publications.get(section.publication));
+    let video = video.filter(|p| p.kind == Kind::Video && p.is_on(now));
+    let video_loss = video.filter_map(Publication::loss_ratio).fold(None, |most, loss| worse(most, Some(loss)));
+    PathState { round_trip: connection.round_trip, video_loss }
 }
 
 /// Each copy in a datagram of its own: they are to be lost apart from each other.

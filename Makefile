@@ -16,7 +16,7 @@ ifdef CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release
 endif
 
-.PHONY: help run build test fmt clippy unit web browser kit bench figures audit fuzz browser-figures browser-deps npm-deps kit-deps
+.PHONY: help run build test fmt clippy unit web gateway browser kit bench figures audit fuzz browser-figures browser-deps npm-deps kit-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -28,7 +28,7 @@ run: build
 	$(RELEASE)/carillon serve
 
 test:
-	@.ci/parts fmt clippy unit web browser kit bench
+	@.ci/parts fmt clippy unit web gateway browser kit bench
 
 fmt:
 	cargo fmt --all --check
@@ -44,6 +44,9 @@ npm-deps:
 
 web: npm-deps
 	cd web && npm run check && npm run test:unit && npm run build
+
+gateway: build npm-deps
+	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:gateway
 
 browser-deps:
 	.ci/browsers

@@ -1,0 +1,158 @@
+// Two users go through what proto/GATEWAY.md promises, by a client that was written from that page alone.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { Server } from '../browser/support/server.mjs';
+import { Client } from './client.mjs';
+
+const APP = 1400000000;
+const page = readFileSync(new URL('../../../proto/GATEWAY.md', import.meta.url), 'utf8');
+
+/** @type {Server} */ let server;
+
+before(async () => { server = await Server.start(); });
+after(() => server.stop());
+
+function client(user, device) {
+  const env = { ...process.env, ...server.env };
+  const userSig = execFileSync(process.env.CARILLON_BIN, ['user-sig', '--user', user], { env, encoding: 'utf8' }).trim();
+  return new Client(`${server.origin.replace('http', 'ws')}/ws`, { app: APP, user, userSig }, device);
+}
+
+async function signedIn(...users) {
+  const clients = users.map((user) => client(user));
+  for (const one of clients) assert.equal((await one.signIn()).t, 'welcome');
+  return clients;
+}
+
+const text = (to, words, clientId = randomUUID()) =>
+  ({ to: { user: to }, kind: 'text', payload: { text: words }, clientId });
+
+/** A call's message, as the page's section on calls has it. */
+function signal(to, { cmd = 'videoCall', room, inner = {}, ...envelope }) {
+  const about = { version: 4, businessID: 'av_call', platform: 'Web', call_type: 2, room_id: room, ...inner };
+  about.data = { cmd, room_id: room, str_room_id: '', message: '' };
+  const data = JSON.stringify({ businessID: 1, groupID: '', ...envelope, data: JSON.stringify(about) });
+  return { to: { user: to }, kind: 'custom', payload: { data, description: '', extension: '' }, clientId: randomUUID() };
+}
+
+test('a message comes once, also over a lost socket and a repeated request', async () => {
+  const [amy, ben] = await signedIn('amy', 'ben');
+  const first = await amy.request('message.send', text('ben', 'one', 'c1'));
+  const again = await amy.request('message.send', text('ben', 'one', 'c1'));
+  assert.deepEqual(again, first);
+  assert.deepEqual(await ben.event('message.new'), first.message);
+
+  await ben.lose();
+  const missed = await amy.request('message.send', text('ben', 'two'));
+  const asked = ben.request('conversation.list', {});
+  const welcome = await ben.resume();
+  assert.equal(welcome.resumed, true);
+  assert.equal(welcome.snapshot, undefined);
+  assert.deepEqual(await ben.event('message.new'), missed.message);
+  assert.equal((await asked).conversations[0].unread, 2);
+  await ben.request('message.read', { with: { user: 'amy' } });
+  assert.deepEqual(await amy.event('message.read'), { with: { user: 'ben' }, by: 'ben', seq: 2 });
+  assert.deepEqual(ben.events, []);
+});
+
+test('a secret is good until the next one was used, and an overtaken try takes nothing', async () => {
+  const [amy] = await signedIn('amy');
+  const old = amy.session;
+  await amy.lose();
+  await amy.resume();
+  assert.notEqual(amy.session, old);
+  await amy.lose();
+  amy.session = old;
+  assert.equal((await amy.resume()).resumed, true, 'nothing was asked on the second socket');
+  await amy.request('group.list', {});
+  await amy.lose();
+  amy.attempt = 0;
+  assert.deepEqual(await amy.resume(), { t: 'closed', code: 4002 });
+  amy.attempt = 9;
+  amy.session = old;
+  assert.equal((await amy.resume()).code, 6017);
+});
+
+test('profile, status and group are told to those they concern', async () => {
+  const [amy, ben] = await signedIn('amy', 'ben');
+  await ben.request('status.watch', { users: ['amy'] });
+  const { profile } = await amy.request('profile.set', { nick: 'Amy', avatar: 'https://example.com/amy.png' });
+  assert.deepEqual(await ben.event('profile.changed'), profile);
+  await amy.request('status.set', { custom: 'here' });
+  assert.deepEqual(await ben.event('status.changed'), { user: 'amy', online: true, custom: 'here' });
+
+  const { group } = await amy.request('group.create', { name: 'Team', members: ['ben', 'nobody'] });
+  assert.equal(group.memberCount, 2);
+  assert.equal((await ben.event('group.changed')).info.owner, 'amy');
+  const tip = await ben.event('message.new');
+  assert.deepEqual([tip.kind, tip.payload], ['tip', { what: 'join', users: ['ben'] }]);
+  const attributes = { colour: 'red' };
+  assert.deepEqual(await ben.request('group.attributes.set', { group: group.id, attributes }), { attributes });
+  for (const one of [amy, ben]) assert.deepEqual(await one.event('group.attributes'), { group: group.id, attributes });
+});
+
+test('a call rings, connects and ends by the messages of the page', async () => {
+  const [amy, ben, eve] = await signedIn('amy', 'ben', 'eve');
+  const [room, inviteID] = [52011, randomUUID()];
+  const call = { room, inviteID, inviter: 'amy', inviteeList: ['ben'] };
+  const entered = await amy.request('room.enter', { room });
+  assert.deepEqual([entered.participants, entered.may.length], [[], 6]);
+  await amy.request('message.send', signal('ben', { ...call, actionType: 1, timeout: 30 }));
+  const rings = JSON.parse((await ben.event('message.new')).payload.data);
+  assert.equal(rings.inviteID, inviteID);
+  assert.deepEqual((await ben.event('call.changed', (c) => c.state === 'waiting')).waiting, ['ben']);
+  await assert.rejects(eve.request('room.enter', { room }), { code: -100018 });
+
+  const others = (await ben.request('room.enter', { room })).participants;
+  assert.deepEqual(others.map((p) => p.user), ['amy']);
+  assert.equal((await amy.event('room.entered')).participant.user, 'ben');
+  await ben.request('message.send', signal('amy', { ...call, actionType: 3, timeout: 0 }));
+  const connected = await amy.event('call.changed', (c) => c.state === 'connected');
+  assert.deepEqual([connected.call, connected.connected.sort()], [inviteID, ['amy', 'ben']]);
+  await ben.request('room.state', { room, tracks: { microphone: 'on', camera: 'muted' } });
+  const { tracks } = await amy.event('room.tracks');
+  assert.deepEqual(tracks, { microphone: { state: 'on', live: false }, camera: { state: 'muted', live: false } });
+
+  await amy.request('room.leave', { room });
+  assert.deepEqual(await ben.event('room.left'), { room, user: 'amy', reason: 'left' });
+  const notice = { ...call, inviteID: randomUUID(), inviter: 'ben', inviteeList: ['amy'], actionType: 1, timeout: 0 };
+  await ben.request('message.send', signal('amy', { ...notice, cmd: 'hangup', inner: { call_end: 1 } }));
+  await ben.request('room.leave', { room });
+  assert.equal((await amy.event('call.changed', (c) => c.state === 'ended')).result, 'NormalEnd');
+  const [record] = (await amy.request('call.records', {})).records;
+  assert.deepEqual([record.call, record.callees, record.result], [inviteID, ['ben'], 'NormalEnd']);
+});
+
+test('a session ends with a bye, a bad hello with a refusal', async () => {
+  const [amy] = await signedIn('amy');
+  amy.send({ t: 'ping', nonce: 7 });
+  await amy.until(() => amy.pong?.nonce === 7);
+  const other = client('amy', 'device-of-amy');
+  await other.signIn();
+  assert.equal(await amy.closed, 4000);
+  assert.equal(amy.bye.reason, 'kickedBySameDevice');
+  other.send({ t: 'request', id: 3, verb: 'group.list' });
+  assert.equal(await other.closed, 4003);
+  await other.resume();
+  other.send({ t: 'ack', seq: 99 });
+  assert.equal(await other.closed, 4000);
+  assert.deepEqual([other.bye.reason, other.bye.code], ['protocolError', 60003]);
+  const forger = client('amy');
+  forger.who.userSig = client('ben').who.userSig;
+  assert.equal((await forger.signIn()).code, 70013);
+  assert.equal(await forger.closed, 4001);
+});
+
+test('each verb takes the body that the page shows', async () => {
+  const [amy] = await signedIn('amy', 'ben', 'cat');
+  const rows = [...page.matchAll(/^\| `(\w+\.[\w.]+)` \| `(\{.*?\})` →/gm)];
+  assert.ok(rows.length >= 34, `${rows.length} verbs`);
+  for (const [, verb, shown] of rows) {
+    const body = JSON.parse(shown.replaceAll('?":', '":').replaceAll('{…}', '{}'));
+    const error = await amy.request(verb, body).then(() => null, (e) => e);
+    assert.ok(![60003, 60004, 60005].includes(error?.code), `${verb}: ${error?.message}`);
+  }
+});

@@ -2,7 +2,7 @@
 import test, { after, before } from 'node:test';
 import assert from 'node:assert/strict';
 import TIM from '../../tim/v2.js';
-import { APP, startServer, until, userSig } from './support/world.mjs';
+import { APP, NEWEST_WINS, startServer, until, userSig } from './support/world.mjs';
 
 let server;
 const all = [];
@@ -13,12 +13,12 @@ after(async () => {
 });
 
 /** A signed-in instance and everything it was told. */
-async function user(userID, options = {}) {
-  const tim = TIM.create({ SDKAppID: APP, gateway: server.gateway, deviceId: `${userID}-${all.length}`, ...options });
+async function user(userID, { app = APP, life, ...options } = {}) {
+  const tim = TIM.create({ SDKAppID: app, gateway: server.gateway, deviceId: `${userID}-${all.length}`, ...options });
   all.push(tim);
   const events = [];
   for (const name of Object.values(TIM.EVENT)) tim.on(name, (event) => events.push(event));
-  const { data } = await tim.login({ userID, userSig: userSig(userID) });
+  const { data } = await tim.login({ userID, userSig: userSig(userID, app, life) });
   assert.deepEqual([data.actionStatus, data.userID, data.repeatLogin], ['OK', userID, false]);
   await until(() => events.some(({ name }) => name === 'sdkStateReady'), 'SDK_READY');
   const of = (name) => events.filter((event) => event.name === name).map(({ data }) => data);
@@ -109,4 +109,82 @@ test('a restarted server loses nothing: what came meanwhile is told once', async
   const states = eve.of('netStateChange').map(({ state }) => state);
   assert.deepEqual(states, ['connecting', 'connected', 'connecting', 'connected']);
   assert.equal(eve.of('sdkStateReady').length, 1);
+});
+
+test('one is told why one is out', async () => {
+  const app = APP + NEWEST_WINS;
+  const first = await user('amy', { app });
+  const second = await user('amy', { app });
+  await until(() => first.of('kickedOut').length === 1, 'kicked');
+  assert.deepEqual(first.of('kickedOut'), [{ type: 'multipleDevice' }]);
+  await until(() => first.of('sdkStateNotReady').length === 1);
+  await assert.rejects(first.tim.getMyProfile(), { code: 2024 });
+  const same = await user('amy', { app, deviceId: 'one' });
+  await user('amy', { app, deviceId: 'one' });
+  await until(() => same.of('kickedOut').length === 1, 'kicked by itself');
+  assert.deepEqual(same.of('kickedOut'), [{ type: 'multipleAccount' }]);
+  assert.deepEqual(second.of('kickedOut'), [{ type: 'multipleDevice' }]);
+  const brief = await user('fay', { life: 2 });
+  await until(() => brief.of('kickedOut').length === 1, 'the signature is over', 20_000);
+  assert.deepEqual(brief.of('kickedOut'), [{ type: 'userSigExpired' }]);
+});
+
+test('a signature that is over can be renewed without a word', async () => {
+  let asked = 0;
+  const renewUserSig = async () => userSig('gus', APP, 600 + (asked += 1));
+  const gus = await user('gus', { life: 2, renewUserSig });
+  await until(() => asked > 0 && gus.of('netStateChange').at(-1)?.state === 'connected', 'renewed', 20_000);
+  assert.equal((await gus.tim.getMyProfile()).data.userID, 'gus');
+  assert.equal(gus.of('kickedOut').length, 0);
+});
+
+test('messages of one\'s other device come as sent, a modified one as modified', async () => {
+  const [hal, other, ida] = [await user('hal'), await user('hal'), await user('ida')];
+  const { data: { message } } = await hal.tim.sendMessage(text(hal.tim, 'ida', 'hello'));
+  const [echo] = await until(() => other.received().length === 1 && other.received());
+  assert.deepEqual([echo.flow, echo.ID, echo.conversationID], ['out', message.ID, 'C2Cida']);
+  assert.equal(other.tim.getTotalUnreadMessageCount(), 0);
+  await until(() => ida.received().length === 1);
+  await hal.tim.modifyMessage({ ...message, payload: { text: 'hello!' } });
+  const modified = await until(() => ida.of('onMessageModified').flat()[0]);
+  assert.deepEqual([modified.ID, modified.payload.text, modified.isModified], [message.ID, 'hello!', true]);
+  const [last] = (await ida.tim.getConversationList()).data.conversationList;
+  assert.equal(last.lastMessage.messageForShow, 'hello!');
+});
+
+test('history comes in pages, oldest first in each', async () => {
+  const [jon, kim] = [await user('jon'), await user('kim')];
+  for (let i = 1; i <= 5; i++) await jon.tim.sendMessage(text(jon.tim, 'kim', String(i)));
+  const words = async (nextReqMessageID) => {
+    const { data } = await kim.tim.getMessageList({ conversationID: 'C2Cjon', count: 2, nextReqMessageID });
+    return [data.messageList.map(({ payload }) => payload.text).join(), data.nextReqMessageID, data.isCompleted];
+  };
+  const [newest, next] = await words();
+  assert.equal(newest, '4,5');
+  const [middle, last] = await words(next);
+  assert.equal(middle, '2,3');
+  assert.deepEqual(await words(last), ['1', '', true]);
+});
+
+test('status is set, asked and watched', async () => {
+  const [leo, mia] = [await user('leo'), await user('mia')];
+  await mia.tim.subscribeUserStatus({ userIDList: ['leo'] });
+  await leo.tim.setSelfStatus({ customStatus: 'busy' });
+  await until(() => mia.of('onUserStatusUpdated').flat().some(({ customStatus }) => customStatus === 'busy'));
+  await leo.tim.logout();
+  await until(() => mia.of('onUserStatusUpdated').flat().at(-1).statusType === TIM.TYPES.USER_STATUS_OFFLINE, 'offline');
+  const { successUserList } = (await mia.tim.getUserStatus({ userIDList: ['leo', 'mia'] })).data;
+  assert.deepEqual(successUserList.map(({ userID, statusType }) => [userID, statusType]), [['leo', 2], ['mia', 1]]);
+});
+
+test('while the server is gone every promise settles', async () => {
+  const ned = await user('ned');
+  await server.end('SIGKILL');
+  await until(() => ned.of('netStateChange').at(-1).state === 'connecting', 'connecting');
+  const asked = Promise.allSettled([ned.tim.getMyProfile(), ned.tim.sendMessage(text(ned.tim, 'amy', 'x')), ned.tim.quitGroup('g')]);
+  const results = await asked;
+  assert.deepEqual(results.map(({ status, reason }) => [status, reason?.code]), [['rejected', 2801], ['rejected', 2801], ['rejected', 2801]]);
+  await server.spawn();
+  await until(() => ned.of('netStateChange').at(-1).state === 'connected', 'connected', 30_000);
+  assert.equal((await ned.tim.getMyProfile()).data.userID, 'ned');
 });

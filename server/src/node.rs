@@ -216,7 +216,9 @@ fn announce(shared: &Shared, http: SocketAddr) {
     println!("Carillon {} is ready: {address}", env!("CARGO_PKG_VERSION"));
     match shared.development {
         Some(_) => println!("Development mode: open it in two tabs, sign in under two names, call one from the other."),
-        None => println!("Sign in with a UserSig: `carillon user-sig --user NAME` makes one."),
+        None => println!(
+            "Sign in with a UserSig: `carillon user-sig --user NAME`, with the configuration of this server, makes one."
+        ),
     }
 }
 

@@ -63,7 +63,7 @@ pub enum Request {
     /// → `{profile: Profile | null}`; exact id.
     #[serde(rename = "user.find")]
     FindUser { user: String },
-    /// → `{}`. 100 bytes at most; "" clears. Ends with the user's last session.
+    /// → `{}`. 100 bytes at most; "" clears. Ends with the session that set it.
     #[serde(rename = "status.set")]
     SetStatus { custom: String },
     /// → `{statuses: [Status]}` in the order asked.

@@ -4,6 +4,7 @@ use carillon_config::listen::Listen;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::PrivateKeyDer;
+use std::fmt::Display;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -72,24 +73,44 @@ impl Files {
     }
 
     fn load(&self) -> io::Result<Arc<ServerConfig>> {
-        let blame = |path: &Path, e: &dyn std::fmt::Display| io::Error::other(format!("{}: {e}", path.display()));
+        let wrong_cert = |e: &dyn Display| blame("listen.tls_cert", &self.cert, e);
+        let wrong_key = |e: &dyn Display| blame("listen.tls_key", &self.key, e);
         let chain = open(&self.cert)
             .and_then(|mut pem| rustls_pemfile::certs(&mut pem).collect::<io::Result<Vec<_>>>())
-            .map_err(|e| blame(&self.cert, &e))?;
+            .map_err(|e| wrong_cert(&e))?;
+        if chain.is_empty() {
+            return Err(wrong_cert(&"no certificate in it"));
+        }
         let key: PrivateKeyDer<'static> = open(&self.key)
             .and_then(|mut pem| rustls_pemfile::private_key(&mut pem))
-            .map_err(|e| blame(&self.key, &e))?
-            .ok_or_else(|| blame(&self.key, &"no private key in it"))?;
+            .map_err(|e| wrong_key(&e))?
+            .ok_or_else(|| wrong_key(&"no private key in it"))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
-            .map_err(|e| blame(&self.cert, &e))?;
+            .map_err(|e| wrong_cert(&e))?;
         // WebSockets need HTTP/1.1.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
 }
 
+fn blame(name: &str, path: &Path, error: &dyn Display) -> io::Error {
+    io::Error::other(format!("{name} = {:?}: {error}", path.display().to_string()))
+}
+
 fn open(path: &Path) -> io::Result<BufReader<std::fs::File>> {
     std::fs::File::open(path).map(BufReader::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_blamed_on_its_key() {
+        let listen = Listen { tls_cert: "no-such.pem".into(), tls_key: "no-key.pem".into(), ..Listen::default() };
+        let error = check(&listen).expect_err("there is no such file").to_string();
+        assert!(error.starts_with("listen.tls_cert = \"no-such.pem\": "), "{error}");
+    }
 }

@@ -34,7 +34,7 @@ export class Client {
     const socket = new WebSocket(this.url);
     this.socket = socket;
     this.closed = new Promise((resolve) => { socket.once('close', resolve); });
-    socket.once('open', () => socket.send(JSON.stringify(hello)));
+    socket.once('open', () => { if (hello) socket.send(JSON.stringify(hello)); });
     const welcome = await new Promise((resolve, reject) => {
       socket.once('error', reject);
       socket.once('close', (code) => resolve({ t: 'closed', code }));

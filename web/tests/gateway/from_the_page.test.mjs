@@ -15,10 +15,10 @@ const page = readFileSync(new URL('../../../proto/GATEWAY.md', import.meta.url),
 before(async () => { server = await Server.start(); });
 after(() => server.stop());
 
-function client(user, device) {
-  const env = { ...process.env, ...server.env };
+function client(user, device, at = server) {
+  const env = { ...process.env, ...at.env };
   const userSig = execFileSync(process.env.CARILLON_BIN, ['user-sig', '--user', user], { env, encoding: 'utf8' }).trim();
-  return new Client(`${server.origin.replace('http', 'ws')}/ws`, { app: APP, user, userSig }, device);
+  return new Client(`${at.origin.replace('http', 'ws')}/ws`, { app: APP, user, userSig }, device);
 }
 
 async function signedIn(...users) {
@@ -31,9 +31,9 @@ const text = (to, words, clientId = randomUUID()) =>
   ({ to: { user: to }, kind: 'text', payload: { text: words }, clientId });
 
 /** A call's message, as the page's section on calls has it. */
-function signal(to, { cmd = 'videoCall', room, inner = {}, ...envelope }) {
+function signal(to, { cmd = 'videoCall', room, strRoom = '', inner = {}, ...envelope }) {
   const about = { version: 4, businessID: 'av_call', platform: 'Web', call_type: 2, room_id: room, ...inner };
-  about.data = { cmd, room_id: room, str_room_id: '', message: '' };
+  about.data = { cmd, room_id: room, str_room_id: strRoom, message: '' };
   const data = JSON.stringify({ businessID: 1, groupID: '', ...envelope, data: JSON.stringify(about) });
   return { to: { user: to }, kind: 'custom', payload: { data, description: '', extension: '' }, clientId: randomUUID() };
 }
@@ -144,6 +144,71 @@ test('a session ends with a bye, a bad hello with a refusal', async () => {
   forger.who.userSig = client('ben').who.userSig;
   assert.equal((await forger.signIn()).code, 70013);
   assert.equal(await forger.closed, 4001);
+});
+
+test('a device that signs in late finds what rings, once, until it is answered', async () => {
+  const [amy, ben] = await signedIn('amy', 'ben');
+  ben.send({ t: 'signOut' });
+  assert.equal(await ben.closed, 4000);
+  assert.equal(ben.bye.reason, 'signedOut');
+  const call = { room: 'a text', inviteID: randomUUID(), inviter: 'amy', inviteeList: ['ben'] };
+  await amy.request('room.enter', { room: call.room });
+  const about = { room: 0, inner: {} };
+  const invite = signal('ben', { ...call, ...about, strRoom: call.room, actionType: 1, timeout: 30 });
+  const { message } = await amy.request('message.send', invite);
+  const late = client('ben');
+  const { snapshot } = await late.signIn();
+  assert.deepEqual(snapshot.openInvitations, [message]);
+  assert.deepEqual(snapshot.calls.map((c) => [c.call, c.room]), [[call.inviteID, 'a text']]);
+  await late.request('message.send', signal('amy', { ...call, ...about, actionType: 4, timeout: 0 }));
+  assert.equal((await amy.event('call.changed', (c) => c.state === 'ended')).result, 'Reject');
+  assert.deepEqual(late.events.filter((e) => e.event === 'message.new'), []);
+  assert.deepEqual((await client('ben').signIn()).snapshot.openInvitations, []);
+});
+
+test('frames that break a rule have the code of the page', async () => {
+  const hello = (more) => ({ t: 'hello', version: 1, ...client('amy').who, device: { id: 'x', platform: 'web' }, ...more });
+  const refusals = [
+    [hello({ version: 2 }), 60006],
+    [hello({ app: 'x' }), 60003],
+    [hello({ app: 7 }), 70020],
+    [hello({ user: 'a b' }), 20003],
+    [hello({ userSig: '' }), 70002],
+    [hello({ userSig: 'x' }), 70003],
+    [hello({ userSig: 'x'.repeat(8192) }), 80002],
+    [{ t: 'hello', version: 1, resume: { session: '1-00', ack: 0 } }, 6017],
+    [{ t: 'ping' }, 60003],
+  ];
+  for (const [frame, code] of refusals) {
+    const one = client('amy');
+    const refused = await one.open(frame);
+    assert.deepEqual([refused.t, refused.code], ['refused', code], JSON.stringify(frame).slice(0, 200));
+    assert.equal(await one.closed, 4001);
+  }
+  const large = { t: 'request', id: 1, verb: 'room.leave', body: { room: 'x'.repeat(70_000) } };
+  for (const [frame, code] of [[large, 80002], [{ t: 'jump' }, 60003], [[], 60003], [hello({}), 60003]]) {
+    const [amy] = await signedIn('amy');
+    amy.send(frame);
+    assert.equal(await amy.closed, 4000);
+    assert.deepEqual([amy.bye.reason, amy.bye.code], ['protocolError', code]);
+  }
+});
+
+test('who is silent for two intervals is closed and resumes', async () => {
+  const hasty = await Server.start({ CARILLON_GATEWAY_PING_INTERVAL_MS: '1000', CARILLON_GATEWAY_HELLO_WITHIN_MS: '1000' });
+  try {
+    const amy = client('amy', 'x', hasty);
+    assert.equal((await amy.signIn()).pingIntervalMs, 1000);
+    const mute = client('amy', 'y', hasty);
+    assert.deepEqual(await mute.open(undefined), { t: 'closed', code: 4005 });
+    assert.equal(await amy.closed, 4004);
+    assert.equal((await amy.resume()).resumed, true);
+    await hasty.end();
+    assert.equal(await amy.closed, 1001);
+    assert.equal(amy.bye.reason, 'serverStopping');
+  } finally {
+    await hasty.stop();
+  }
 });
 
 test('each verb takes the body that the page shows', async () => {

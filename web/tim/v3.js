@@ -3,6 +3,7 @@
 import { EVENT, TYPES } from './constants.js';
 import { notSupported, ok } from './errors.js';
 import { configure } from './settings.js';
+import { CALL_SERVICE, CallService } from './v3_calls.js';
 import { TSignaling } from './v3_signal.js';
 import { Signalling } from './v3_signalling.js';
 
@@ -10,12 +11,16 @@ const VERSION = '3.6.6';
 
 /** Questions about what was bought, and reports to the vendor: the first are all answered yes, the second go nowhere. */
 const REPORTS = new Set(['isFeatureEnabledForStat', 'reportTUIComponentUsage', 'reportModalView', 'sendTRTCCustomData', 'setApplicationID']);
+/** @type {Set<string>} */
+const SIGNALS = new Set([TSignaling.INVITEE_ACCEPTED, TSignaling.INVITEE_REJECTED, TSignaling.INVITATION_TIMEOUT]);
 const REPORT_SERVICE = 'callkit_records_svr.';
 
 /** One instance per application, as the kits rely on: each of their parts calls `create`. @type {Map<number, Chat>} */
 const instances = new Map();
 
 export class Chat extends Signalling {
+  #calls = new CallService(this.#callHost());
+
   /** Plugins upload files and receive pushes: there is nothing behind them here. @param {object} plugins */
   registerPlugin(plugins) {
     void plugins;
@@ -48,8 +53,44 @@ export class Chat extends Signalling {
     // The server follows calls by their messages and keeps the records itself: a client's report adds nothing.
     if (REPORTS.has(name) || (name === 'sendRoomCustomData' && String(parameter?.serviceCommand).startsWith(REPORT_SERVICE))) return ok({});
     if (name === 'getServerConfig') return ok({});
+    if (name === 'sendRoomCustomData' && String(parameter?.serviceCommand).startsWith(CALL_SERVICE)) {
+      return ok(await this.#calls.handle(parameter.serviceCommand, parameter.data));
+    }
     if (name === 'sendRoomCustomData') return notSupported(`callExperimentalAPI(${name}, ${parameter?.serviceCommand})`);
     return super.callExperimentalAPI(name, parameter);
+  }
+
+  /** Answers to a call of the call service are told as the service tells them, and not twice. @param {string} name @param {any} [data] */
+  emit(name, data) {
+    if (SIGNALS.has(name) && this.#calls.signalled(name, data)) return;
+    super.emit(name, data);
+  }
+
+  /** @param {string} event @param {any} body */
+  told(event, body) {
+    super.told(event, body);
+    if (event === 'call.changed') this.#calls.changed(body);
+  }
+
+  over() {
+    super.over();
+    this.#calls.clear();
+  }
+
+  /** @returns {import('./v3_calls.js').Host} */
+  #callHost() {
+    const chat = this;
+    return {
+      get user() { return chat.user; },
+      invite: (options) => this.invite(options),
+      inviteInGroup: (options) => this.inviteInGroup(options),
+      cancel: (options) => this.cancel(options),
+      makeGroup: async (users) => {
+        const memberList = users.map((userID) => ({ userID }));
+        return (await this.createGroup({ type: TYPES.GRP_MEETING, memberList })).data.group.groupID;
+      },
+      notify: (text) => super.emit(EVENT.ROOM_CUSTOM_DATA_RECEIVED, text),
+    };
   }
 }
 

@@ -94,4 +94,49 @@ describe('the Vue kit of the fourth generation', () => {
       await Promise.all(users.map((u) => u.close()));
     }
   });
+
+  it('calls_reaches_both_generations_and_each_side_ends_it', async () => {
+    for (const kit of /** @type {const} */ (['fourth', 'third'])) {
+      const [amy, ben] = await people(['amy', 'fourth'], ['ben', kit]);
+      for (const ends of [amy, ben]) {
+        await amy.asks('calls', { userIDList: [ben.name], type: 2 });
+        await ben.rings(amy.name);
+        await ben.accepts();
+        await amy.inCall();
+        await Promise.all([amy.seesPictures(), ben.seesPictures(), amy.hearsSound(), ben.hearsSound()]);
+        await ends.press('Hang up');
+        await Promise.all([amy.isIdle(), ben.isIdle()]);
+      }
+      await Promise.all(users.map((u) => u.close()));
+    }
+  });
+
+  it('calls_is_rejected_and_cancelled', async () => {
+    const [amy, ben] = await people(['amy', 'fourth'], ['ben', 'fourth']);
+    await amy.asks('calls', { userIDList: [ben.name], type: 1 });
+    await ben.rings();
+    await ben.press('Decline');
+    await Promise.all([amy.isIdle(), ben.isIdle()]);
+    await amy.asks('calls', { userIDList: [ben.name], type: 1 });
+    await ben.rings();
+    await amy.press('Hang up');
+    await Promise.all([amy.isIdle(), ben.isIdle()]);
+  });
+
+  it('calls_brings_three_together', async () => {
+    const [amy, ben, cy] = await people(['amy', 'fourth'], ['ben', 'fourth'], ['cy', 'third']);
+    await amy.asks('calls', { userIDList: [ben.name, cy.name], type: 2 });
+    await Promise.all([ben.accepts(), cy.accepts()]);
+    await amy.inCall();
+    for (const user of [amy, ben, cy]) {
+      await user.mediaWhere((m) => m.videos.filter((v) => v.framesDecoded > 0).length === 2, 'two pictures never came');
+      await user.hearsSound();
+    }
+    await amy.shot('vue4-calls');
+    await ben.press('Hang up');
+    await ben.isIdle();
+    await amy.inCall();
+    await cy.press('Hang up');
+    await Promise.all([amy.isIdle(), cy.isIdle()]);
+  });
 });

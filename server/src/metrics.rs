@@ -103,6 +103,7 @@ fn render_media(page: &mut Page, workers: &[Report]) {
     page.family("nacks", kind, "Packets asked for again.", "direction", &rows);
     let rows = ways(|w| w.engine.rtx_in, |w| w.engine.rtx_out);
     page.family("rtx_packets", kind, "Repairs.", "direction", &rows);
+    page.counter("copies", "Packets sent again unasked, on lossy paths.", sum(|w| w.engine.copies_out));
     page.counter("packets_recovered", "Packets that were missing and then came.", sum(|w| w.engine.recovered_in));
     page.counter("packets_lost", "Packets that never came in time.", sum(|w| w.engine.lost_in));
     page.counter("keyframes_asked", "Keyframes wanted by subscribers.", sum(|w| w.engine.keyframes_asked));

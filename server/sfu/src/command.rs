@@ -114,6 +114,8 @@ pub enum Reason {
     Nack,
     /// Asking a publisher again for a keyframe.
     Keyframe,
+    /// Sending to a subscriber again, unasked.
+    Copies,
     /// Sender and receiver reports, estimates, transport feedback.
     Report,
     Volumes,

@@ -20,6 +20,8 @@ pub(crate) enum Timer {
     /// Of a publisher: for all its publications.
     Nack(ParticipantId),
     Keyframe(ParticipantId),
+    /// Of a subscriber.
+    Copies(ParticipantId),
     Report(ParticipantId),
     Volumes(RoomKey),
     Quality(RoomKey),
@@ -31,6 +33,7 @@ impl Timer {
             Self::Transport(_) => Reason::Transport,
             Self::Nack(_) => Reason::Nack,
             Self::Keyframe(_) => Reason::Keyframe,
+            Self::Copies(_) => Reason::Copies,
             Self::Report(_) => Reason::Report,
             Self::Volumes(_) => Reason::Volumes,
             Self::Quality(_) => Reason::Quality,

@@ -1,11 +1,13 @@
 //! One user in one room, and the connection that carries its media.
 
-use crate::bandwidth::{Bounds, UplinkEstimate};
+use crate::bandwidth::{Bounds, DownlinkPath, UplinkEstimate};
 use crate::context::Context;
 use crate::egress::{Outlet, Used};
 use crate::ingress::Inbound;
+use crate::recovery::copies::Copies;
+use crate::recovery::plan::{self, CopyPlan};
 use crate::recovery::rtx::RepairBudget;
-use crate::transport::{ExtensionIds, Transport};
+use crate::transport::{ExtensionIds, Kind, Transport};
 use crate::{DropReason, ParticipantId, Privileges};
 use carillon_proto::gateway::TrackName;
 use carillon_proto::rtcp::{CompactNtp, NtpTime, receiver_report, sdes};
@@ -52,9 +54,11 @@ pub(crate) struct Connection {
     pub(crate) uplink_updated: Option<Instant>,
     /// Smoothed.
     pub(crate) round_trip: Option<Duration>,
-    /// What the client's transport-cc feedback says of the downlink, smoothed, 0…1.
-    pub(crate) downlink_loss: Option<f64>,
-    transport_seq: u16,
+    /// What the client's transport-cc feedback says of the downlink.
+    pub(crate) downlink: DownlinkPath,
+    /// Packets that leave again unasked, and by which plan: audio, video.
+    pub(crate) copies: Copies,
+    copy_plans: [CopyPlan; 2],
     budget: RepairBudget,
     /// The SSRC of this server's own RTCP on this connection.
     pub(crate) ssrc: u32,
@@ -103,8 +107,9 @@ impl Connection {
             uplink: UplinkEstimate::new(bounds),
             uplink_updated: None,
             round_trip: None,
-            downlink_loss: None,
-            transport_seq: 0,
+            downlink: DownlinkPath::new(context.now),
+            copies: Copies::default(),
+            copy_plans: [CopyPlan::NONE; 2],
             budget: RepairBudget::default(),
             ssrc: context.random.next_u32(),
             clock: PeerClock::default(),
@@ -157,7 +162,9 @@ impl Connection {
             sent: context.abs_send_time(),
             path: self.transport.path()?,
             transport: &mut self.transport,
-            transport_seq: &mut self.transport_seq,
+            downlink: &mut self.downlink,
+            copies: &mut self.copies,
+            copy_plans: self.copy_plans,
             budget: &mut self.budget,
             repair_ratio: context.config.repair_ratio_max,
             egress: &mut context.egress,
@@ -185,6 +192,14 @@ impl Connection {
             out.len() > start && transport.protect_rtcp(out, start).is_ok()
         });
         context.stats.rtcp_packets_out += u64::from(sent);
+    }
+
+    /// Plans anew how often packets leave. `reported`: the worst that receiver reports say of audio, which carries no
+    /// transport-wide numbers.
+    pub(crate) fn plan_copies(&mut self, reported: f64) {
+        let loss = self.downlink.loss_ratio().unwrap_or(reported);
+        let congested = self.downlink.is_congested();
+        self.copy_plans = [Kind::Audio, Kind::Video].map(|kind| plan::copy_plan(kind, loss, congested));
     }
 
     /// One measurement of the round trip.

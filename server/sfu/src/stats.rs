@@ -118,6 +118,8 @@ pub struct Stats {
     /// Repairs that came in, audio repeats on their own SSRC not among them.
     pub rtx_in: u64,
     pub rtx_out: u64,
+    /// Packets that left again unasked.
+    pub copies_out: u64,
     /// Packets that were missing and then came, by RTX, repeat or RED.
     pub recovered_in: u64,
     /// Packets that never came in time.

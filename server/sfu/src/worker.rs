@@ -195,7 +195,7 @@ impl Worker {
 
     fn run(&mut self, timer: Timer) {
         let room = match timer {
-            Timer::Transport(id) | Timer::Nack(id) | Timer::Keyframe(id) | Timer::Report(id) => {
+            Timer::Transport(id) | Timer::Nack(id) | Timer::Keyframe(id) | Timer::Copies(id) | Timer::Report(id) => {
                 self.participants.get(&id).copied()
             }
             Timer::Volumes(key) | Timer::Quality(key) => Some(key),
@@ -206,6 +206,7 @@ impl Worker {
             Timer::Transport(id) => room.handle_transport_timeout(context, id),
             Timer::Nack(id) => room.handle_nack_timeout(context, id),
             Timer::Keyframe(id) => room.handle_keyframe_timeout(context, id),
+            Timer::Copies(id) => room.handle_copies_timeout(context, id),
             Timer::Report(id) => room.handle_report_timeout(context, id),
             Timer::Volumes(_) => room.handle_volumes_timeout(context),
             Timer::Quality(_) => room.handle_quality_timeout(context),

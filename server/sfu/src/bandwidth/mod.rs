@@ -3,11 +3,14 @@
 //!
 //! After the delay-based part of Google congestion control (draft-ietf-rmcat-gcc-02 section 5).
 
+mod downlink;
 mod groups;
 mod rate;
+
 mod throughput;
 mod trend;
 
+pub(crate) use downlink::DownlinkPath;
 pub(crate) use throughput::Throughput;
 
 use carillon_proto::rtp_ext::AbsSendTime;

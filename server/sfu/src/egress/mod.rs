@@ -239,15 +239,23 @@ impl Subscription {
         if !outlet.budget.spend(packet.payload.len()) {
             return Err(DropReason::RepairBudget);
         }
-        match (called.rtx_pt, self.stream.rtx_ssrc) {
-            (Some(pt), Some(ssrc)) => self.send_rtx(packet, out, pt, ssrc, outlet),
-            (_, _) if self.template.is_timeless() && out >= self.repeatable_from => {
-                self.write(packet, out, self.munger.map_time(packet.time), called.pt, outlet);
-            }
-            (_, _) => return Err(DropReason::RepairGone),
+        if !self.send_again(packet, out, called, outlet) {
+            return Err(DropReason::RepairGone);
         }
         outlet.stats.rtx_out += 1;
         Ok(())
+    }
+
+    /// Sends a packet again that left under `out`, unasked.
+    pub(crate) fn copy(&mut self, publication: &Publication, source: SeqExt, out: SeqExt, outlet: &mut Outlet<'_>) {
+        if self.running != Some(publication.epoch()) {
+            return;
+        }
+        let Some(packet) = publication.history().get(source) else { return };
+        let Some(called) = self.called(packet.codec) else { return };
+        if self.send_again(packet, out, called, outlet) {
+            outlet.stats.copies_out += 1;
+        }
     }
 
     /// What the subscriber needs to play this stream in sync with others of the publisher: `ntp` is this server's clock
@@ -312,7 +320,10 @@ impl Subscription {
         };
         let Some((seq, time)) = self.munger.map(outlet.now, packet.seq, packet.time) else { return };
         if self.write(packet, seq, time, called.pt, outlet) {
-            outlet.budget.earn(packet.payload.len(), outlet.repair_ratio);
+            let plan = outlet.copy_plan(self.kind);
+            outlet.copies.add(outlet.now, self.stream.ssrc, packet.seq, seq, plan);
+            // Requests are repeated as copies are: what the loss takes of one it takes of the other.
+            outlet.budget.earn(packet.payload.len(), outlet.repair_ratio * f64::from(1 + plan.count));
             self.count(packet.payload.len(), outlet.stats);
         }
     }
@@ -336,6 +347,20 @@ impl Subscription {
                 vp8.rewrite(numbers, &mut out[payload_at..]);
             }
         })
+    }
+
+    /// Video as RTX, audio (and video without RTX) by the same bytes. False where neither can be.
+    fn send_again(&mut self, packet: &Packet, out: SeqExt, called: Called, outlet: &mut Outlet<'_>) -> bool {
+        match (called.rtx_pt, self.stream.rtx_ssrc) {
+            (Some(pt), Some(ssrc)) => {
+                self.send_rtx(packet, out, pt, ssrc, outlet);
+                true
+            }
+            (_, _) if self.template.is_timeless() && out >= self.repeatable_from => {
+                self.write(packet, out, self.munger.map_time(packet.time), called.pt, outlet)
+            }
+            (_, _) => false,
+        }
     }
 
     /// RFC 4588 section 4: the original number, then the payload.

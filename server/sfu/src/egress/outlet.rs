@@ -1,7 +1,10 @@
 //! The way out to one participant: its transport, the arena that the socket sends from, and what is counted on the way.
 
+use crate::bandwidth::DownlinkPath;
+use crate::recovery::copies::Copies;
+use crate::recovery::plan::CopyPlan;
 use crate::recovery::rtx::RepairBudget;
-use crate::transport::Transport;
+use crate::transport::{Kind, Transport};
 use crate::{Egress, Path, Stats};
 use carillon_proto::rtp::SeqExt;
 use carillon_proto::rtp_ext::AbsSendTime;
@@ -13,8 +16,11 @@ pub(crate) struct Outlet<'a> {
     pub(crate) sent: AbsSendTime,
     pub(crate) path: Path,
     pub(crate) transport: &'a mut Transport,
-    /// The next transport-wide number (transport-cc).
-    pub(crate) transport_seq: &'a mut u16,
+    /// Gives out transport-wide numbers (transport-cc).
+    pub(crate) downlink: &'a mut DownlinkPath,
+    pub(crate) copies: &'a mut Copies,
+    /// Audio, video.
+    pub(crate) copy_plans: [CopyPlan; 2],
     pub(crate) budget: &'a mut RepairBudget,
     pub(crate) repair_ratio: f64,
     pub(crate) egress: &'a mut Egress,
@@ -24,11 +30,15 @@ pub(crate) struct Outlet<'a> {
 impl Outlet<'_> {
     /// The number for a packet that carries one.
     pub(crate) fn next_transport_seq(&mut self, wanted: bool) -> u16 {
-        let seq = *self.transport_seq;
-        if wanted {
-            *self.transport_seq = seq.wrapping_add(1);
+        if wanted { self.downlink.number(self.now) } else { 0 }
+    }
+
+    pub(crate) fn copy_plan(&self, kind: Kind) -> CopyPlan {
+        let [audio, video] = self.copy_plans;
+        match kind {
+            Kind::Audio => audio,
+            Kind::Video => video,
         }
-        seq
     }
 
     /// Seals what `write` appends. False where the transport cannot: nothing leaves then.

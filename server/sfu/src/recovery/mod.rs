@@ -1,5 +1,6 @@
 //! Repair of what is lost, towards publishers and towards subscribers.
 
+pub(crate) mod copies;
 pub(crate) mod history;
 pub(crate) mod keyframe;
 pub(crate) mod nack;

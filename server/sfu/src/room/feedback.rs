@@ -2,6 +2,7 @@
 
 use super::Room;
 use crate::context::Context;
+use crate::transport::Kind;
 use crate::{DropReason, ParticipantId, Path};
 use carillon_proto::rtcp::sender_report::SenderInfo;
 use carillon_proto::rtcp::{self, Nack, ReportBlock, Rtcp, Twcc, Xr, xr::XrItem};
@@ -48,7 +49,7 @@ impl Room {
             Rtcp::Nack(nack) => self.handle_nack(context, member, nack),
             Rtcp::Pli(pli) => self.handle_keyframe_wish(context, member, pli.media),
             Rtcp::Fir(fir) => fir.entries().for_each(|(ssrc, _)| self.handle_keyframe_wish(context, member, ssrc)),
-            Rtcp::Twcc(feedback) => self.handle_transport_feedback(member, feedback),
+            Rtcp::Twcc(feedback) => self.handle_transport_feedback(context, member, feedback),
             Rtcp::Xr(report) => self.handle_extended(context, member, report),
             Rtcp::Bye(bye) => bye.sources().for_each(|ssrc| self.handle_bye(member, ssrc)),
             // The estimate of a subscriber that negotiated transport-cc says nothing beside it.
@@ -77,6 +78,7 @@ impl Room {
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.handle_report(block.fraction_lost, block.jitter);
         }
+        self.plan_copies(member);
     }
 
     /// RFC 4585 section 6.2.1, answered from the shared history.
@@ -106,20 +108,18 @@ impl Room {
         }
     }
 
-    fn handle_transport_feedback(&mut self, member: u32, feedback: &Twcc<'_>) {
+    fn handle_transport_feedback(&mut self, context: &Context, member: u32, feedback: &Twcc<'_>) {
         let Some(connection) = self.connection_mut(member) else { return };
-        let (mut lost, mut all) = (0u32, 0u32);
-        for status in feedback.statuses() {
-            all += 1;
-            lost += u32::from(status.arrival_us.is_none());
-        }
-        if all == 0 {
-            return;
-        }
-        let ratio = f64::from(lost) / f64::from(all);
-        // Feedback comes each 50 to 100 ms: this remembers about a second.
-        connection.downlink_loss =
-            Some(connection.downlink_loss.map_or(ratio, |before| before + 0.1 * (ratio - before)));
+        connection.downlink.handle_feedback(context.now, feedback);
+        self.plan_copies(member);
+    }
+
+    fn plan_copies(&mut self, member: u32) {
+        let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
+        let subscriptions = connection.outgoing.values().filter_map(|key| self.subscriptions.get(*key));
+        let audio = subscriptions.filter(|s| s.kind == Kind::Audio).filter_map(|s| s.remote().loss_ratio);
+        let reported = audio.fold(0.0, f64::max);
+        connection.plan_copies(reported);
     }
 
     fn handle_extended(&mut self, context: &Context, member: u32, report: &Xr<'_>) {

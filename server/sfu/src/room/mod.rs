@@ -172,13 +172,18 @@ impl Room {
         let late_start = context.config.late_start();
         let mut lacks_keyframe = false;
         let mut changed = Vec::new();
+        let mut copied = Vec::new();
         for subscription in &publication.subscribers {
             let Some(subscription) = self.subscriptions.get_mut(*subscription) else { continue };
             let connection = self.members.get_mut(subscription.member).and_then(|m| m.connection.as_mut());
-            let Some(mut outlet) = connection.and_then(|c| c.outlet(context)) else { continue };
+            let Some(connection) = connection else { continue };
+            let Some(mut outlet) = connection.outlet(context) else { continue };
             match subscription.forward(publication, late_start, &mut outlet) {
                 Lacks::Keyframe => lacks_keyframe = true,
                 Lacks::Nothing => {}
+            }
+            if let Some(due) = connection.copies.next_due() {
+                copied.push((subscription.member, due));
             }
             if let Some(codec) = subscription.poll_unplayable() {
                 changed.push((subscription.member, codec));
@@ -186,6 +191,10 @@ impl Room {
         }
         publication.pending.clear();
         let (publisher, track) = (publication.owner, publication.track);
+        for (member, due) in copied {
+            let Some(participant) = self.members.get(member).map(|m| m.id) else { continue };
+            context.timers.set_earlier(Timer::Copies(participant), due);
+        }
         for (member, codec) in changed {
             let Some(participant) = self.members.get(member).map(|m| m.id) else { continue };
             context.event(Event::TrackUnplayable { participant, publisher, track, codec });
@@ -313,9 +322,9 @@ impl Room {
     /// Timers and routes of a connection that is gone.
     fn forget_connection(&mut self, context: &mut Context, id: ParticipantId) {
         context.demux.remove(id);
-        for timer in [Timer::Transport(id), Timer::Nack(id), Timer::Keyframe(id), Timer::Report(id)] {
-            context.timers.set(timer, None);
-        }
+        let timers: [fn(ParticipantId) -> Timer; 5] =
+            [Timer::Transport, Timer::Nack, Timer::Keyframe, Timer::Copies, Timer::Report];
+        timers.into_iter().for_each(|timer| context.timers.set(timer(id), None));
     }
 
     /// The publication's section is gone.

@@ -44,6 +44,23 @@ impl Room {
         context.timers.set(Timer::Nack(id), next);
     }
 
+    /// Sends to a subscriber what is to leave again.
+    pub(crate) fn handle_copies_timeout(&mut self, context: &mut Context, id: ParticipantId) {
+        let Some(&member) = self.by_id.get(&id) else { return };
+        let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
+        while let Some(copy) = connection.copies.take_due(context.now) {
+            let Some(key) = connection.outgoing.get(&copy.ssrc) else { continue };
+            let Some(subscription) = self.subscriptions.get_mut(*key) else { continue };
+            let Some(publication) = subscription.publication.and_then(|p| self.publications.get(p)) else { continue };
+            let Some(mut outlet) = connection.outlet(context) else {
+                connection.copies.clear();
+                break;
+            };
+            subscription.copy(publication, copy.source, copy.out, &mut outlet);
+        }
+        context.timers.set(Timer::Copies(id), connection.copies.next_due());
+    }
+
     pub(crate) fn handle_keyframe_timeout(&mut self, context: &mut Context, id: ParticipantId) {
         let Some(&member) = self.by_id.get(&id) else { return };
         let Some(participant) = self.members.get_mut(member) else { return };
@@ -115,7 +132,7 @@ impl Room {
         let mut blocks: Vec<ReportBlock> = Vec::new();
         for section in &connection.inbound {
             if let Some(publication) = self.publications.get_mut(section.publication) {
-                let loss = path.video_loss.or(publication.loss_ratio()).unwrap_or(0.0);
+                let loss = path.video_loss.or_else(|| publication.loss_ratio()).unwrap_or(0.0);
                 let plan = plan::report_plan(publication.kind, loss, calm);
                 interval = interval.min(plan.interval);
                 publication.report(context.now, path, plan, &mut blocks);
@@ -201,7 +218,7 @@ impl Room {
     /// The worst of what it reports about what it gets.
     fn downlink_of(&self, connection: &Connection) -> (Option<f64>, Duration) {
         let remotes = connection.outgoing.values().filter_map(|key| self.subscriptions.get(*key)).map(|s| s.remote());
-        remotes.fold((connection.downlink_loss, Duration::ZERO), |(loss, jitter), remote| {
+        remotes.fold((connection.downlink.loss_ratio(), Duration::ZERO), |(loss, jitter), remote| {
             (worse(loss, remote.loss_ratio), jitter.max(remote.jitter))
         })
     }

@@ -1,0 +1,242 @@
+//! The way to a subscriber, from when numbered packets left and what its transport-cc feedback says of them: how many are
+//! lost, and whether a queue stands. Jitter and loss by chance leave the fastest packets as fast as ever; a full queue
+//! holds up every one.
+
+use carillon_proto::rtcp::Twcc;
+use std::time::{Duration, Instant};
+
+/// Packets whose fate is remembered: half a second of 20 Mbit/s.
+const REMEMBERED: u16 = 1_024;
+/// The path's own delay is the least of this time: routes change.
+const BASE_WINDOW: Duration = Duration::from_secs(10);
+/// What is there now is the least of this time: of enough packets that one was fast, at jitter of half a second.
+const RECENT_WINDOW: Duration = Duration::from_millis(600);
+/// A queue that holds up every packet by this much stands.
+const STANDING_US: i64 = 80_000;
+/// After a packet was reported missing it may still come, for as long as others were late, and this.
+const SETTLE_US: i64 = 150_000;
+/// Packets over which loss is smoothed, about.
+const SMOOTHED_OVER: f64 = 60.0;
+
+#[derive(Debug)]
+pub(crate) struct DownlinkPath {
+    started: Instant,
+    /// By number modulo their count. Empty until the first packet.
+    packets: Vec<Sent>,
+    /// The oldest number whose fate is not counted yet, and the next one to be sent.
+    unsettled: u16,
+    next: u16,
+    base: Least,
+    recent: Least,
+    /// The negated delays: the latest of them.
+    latest: Least,
+    loss_ratio: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    /// Since the path's start.
+    at_us: i64,
+    fate: Fate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// No feedback has spoken of it, perhaps because that was lost.
+    Unknown,
+    Missing,
+    Arrived,
+}
+
+impl DownlinkPath {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            started: now,
+            packets: Vec::new(),
+            unsettled: 0,
+            next: 0,
+            base: Least::new(now, BASE_WINDOW),
+            recent: Least::new(now, RECENT_WINDOW),
+            latest: Least::new(now, RECENT_WINDOW),
+            loss_ratio: None,
+        }
+    }
+
+    /// A packet leaves: the number that it carries.
+    pub(crate) fn number(&mut self, now: Instant) -> u16 {
+        if self.packets.is_empty() {
+            self.packets = vec![Sent { at_us: 0, fate: Fate::Unknown }; usize::from(REMEMBERED)];
+        }
+        let seq = self.next;
+        let at_us = self.micros(now);
+        *self.packet(seq) = Sent { at_us, fate: Fate::Unknown };
+        self.next = seq.wrapping_add(1);
+        if self.next.wrapping_sub(self.unsettled) > REMEMBERED {
+            self.unsettled = self.next.wrapping_sub(REMEMBERED);
+        }
+        seq
+    }
+
+    pub(crate) fn handle_feedback(&mut self, now: Instant, feedback: &Twcc<'_>) {
+        if self.packets.is_empty() {
+            return;
+        }
+        for status in feedback.statuses() {
+            // A forged or very late one speaks of numbers that were not sent, or are used again.
+            if self.next.wrapping_sub(status.seq).wrapping_sub(1) >= REMEMBERED {
+                continue;
+            }
+            let Some(arrival_us) = status.arrival_us else {
+                let packet = self.packet(status.seq);
+                if packet.fate == Fate::Unknown {
+                    packet.fate = Fate::Missing;
+                }
+                continue;
+            };
+            let packet = self.packet(status.seq);
+            packet.fate = Fate::Arrived;
+            let delay_us = arrival_us - packet.at_us;
+            self.base.note(now, delay_us);
+            self.recent.note(now, delay_us);
+            self.latest.note(now, -delay_us);
+        }
+        self.settle(now);
+    }
+
+    /// Smoothed, 0…1; late packets are not lost. `None` until known.
+    pub(crate) fn loss_ratio(&self) -> Option<f64> {
+        self.loss_ratio
+    }
+
+    /// Every packet waits on the way.
+    pub(crate) fn is_congested(&self) -> bool {
+        let pair = self.recent.least().zip(self.base.least());
+        pair.is_some_and(|(recent, base)| recent - base > STANDING_US)
+    }
+
+    fn settle(&mut self, now: Instant) {
+        let spread_us = self.latest.least().zip(self.recent.least()).map_or(0, |(latest, least)| -latest - least);
+        let before_us = self.micros(now) - SETTLE_US - spread_us;
+        let (mut lost, mut all) = (0u32, 0u32);
+        while self.unsettled != self.next {
+            let packet = *self.packet(self.unsettled);
+            if packet.at_us > before_us {
+                break;
+            }
+            all += u32::from(packet.fate != Fate::Unknown);
+            lost += u32::from(packet.fate == Fate::Missing);
+            self.unsettled = self.unsettled.wrapping_add(1);
+        }
+        if all > 0 {
+            let ratio = f64::from(lost) / f64::from(all);
+            let weight = (f64::from(all) / SMOOTHED_OVER).min(0.5);
+            self.loss_ratio = Some(self.loss_ratio.map_or(ratio, |before| before + weight * (ratio - before)));
+        }
+    }
+
+    fn packet(&mut self, seq: u16) -> &mut Sent {
+        &mut self.packets[usize::from(seq % REMEMBERED)]
+    }
+
+    fn micros(&self, now: Instant) -> i64 {
+        i64::try_from(now.saturating_duration_since(self.started).as_micros()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The least value of about the last `window`: of the current span of that length and the one before.
+#[derive(Debug)]
+struct Least {
+    window: Duration,
+    since: Instant,
+    current: Option<i64>,
+    before: Option<i64>,
+}
+
+impl Least {
+    fn new(now: Instant, window: Duration) -> Self {
+        Self { window, since: now, current: None, before: None }
+    }
+
+    fn note(&mut self, now: Instant, value: i64) {
+        if now.saturating_duration_since(self.since) > self.window {
+            self.before = self.current.take();
+            self.since = now;
+        }
+        self.current = Some(self.current.map_or(value, |least| least.min(value)));
+    }
+
+    fn least(&self) -> Option<i64> {
+        self.before.into_iter().chain(self.current).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::start;
+    use carillon_proto::rtcp::{self, Rtcp, twcc};
+    use carillon_proto::rtp::Ssrc;
+
+    struct Run {
+        congested: Vec<u64>,
+        loss: f64,
+    }
+
+    /// 100 packets a second for ten seconds; each 100 ms feedback about what came meanwhile.
+    fn run(delay_us: impl Fn(u64) -> Option<i64>) -> Run {
+        let t = start();
+        let mut path = DownlinkPath::new(t);
+        let mut congested = Vec::new();
+        let mut told = 0;
+        let mut under_way: Vec<(u64, i64)> = Vec::new();
+        for tenth in 0..100u64 {
+            for n in tenth * 10..tenth * 10 + 10 {
+                assert_eq!(path.number(t + Duration::from_millis(10 * n)), n as u16);
+                under_way.extend(delay_us(n).map(|delay| (n, 10_000 * n as i64 + delay)));
+            }
+            let at_us = 100_000 * (tenth as i64 + 1);
+            let (mut came, rest): (Vec<_>, Vec<_>) = under_way.into_iter().partition(|(_, arrival)| *arrival <= at_us);
+            under_way = rest;
+            came.sort_unstable();
+            let mut out = Vec::new();
+            while !came.is_empty() {
+                told += 1;
+                let taken = twcc::write(&mut out, Ssrc(1), Ssrc(2), told, &came);
+                came.drain(..taken);
+            }
+            for packet in rtcp::packets(&out) {
+                let Ok(Rtcp::Twcc(feedback)) = packet else { panic!("{packet:?}") };
+                path.handle_feedback(t + Duration::from_micros(at_us as u64), &feedback);
+            }
+            if path.is_congested() {
+                congested.push(tenth);
+            }
+        }
+        Run { congested, loss: path.loss_ratio().expect("measured") }
+    }
+
+    fn noise(n: u64) -> u64 {
+        n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33
+    }
+
+    #[test]
+    fn loss_is_measured_and_is_no_queue() {
+        let run = run(|n| (noise(n) % 10 < 5).then_some(20_000));
+        assert!((0.35..0.65).contains(&run.loss), "{}", run.loss);
+        assert!(run.congested.is_empty(), "{:?}", run.congested);
+    }
+
+    #[test]
+    fn jitter_is_neither_loss_nor_a_queue() {
+        let run = run(|n| Some((20_000 + noise(n) % 300_000) as i64));
+        assert!(run.loss < 0.02, "{}", run.loss);
+        assert!(run.congested.len() <= 3, "{:?}", run.congested);
+    }
+
+    #[test]
+    fn a_queue_that_fills_and_drains_is_seen() {
+        let run = run(|n| Some(if (300..600).contains(&n) { 200_000 } else { 20_000 }));
+        let seen = |tenth| run.congested.contains(&tenth);
+        assert!(seen(45) && !seen(20) && !seen(85), "{:?}", run.congested);
+    }
+}

@@ -46,6 +46,7 @@ export const GatewayCode = Object.freeze({
  * @returns {CarillonError}
  */
 export function asCarillonError(error) {
-  if (error instanceof CarillonError) return error;
+  // By name: each single-file build has this class of its own, and they share one connection.
+  if (error instanceof Error && error.name === 'CarillonError') return /** @type {CarillonError} */ (error);
   return new CarillonError(65535, error instanceof Error ? error.message : String(error), error);
 }

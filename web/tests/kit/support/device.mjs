@@ -10,6 +10,8 @@ export class Device {
   /** @type {Device[]} */
   static all = [];
   static acceptMayFollowEntry = false;
+  /** Whether the network hands everything over twice. */
+  static doubled = false;
   /** Sequences that have more than one right outcome. */
   static undecided = new Set();
 
@@ -28,7 +30,7 @@ export class Device {
 
   constructor(server, app, user, name, source) {
     Object.assign(this, { app, user, name, /** @type {[string, any][]} */ events: [], /** @type {string[]} */ native: [], updates: [], timers: new Timers(), faults: [] });
-    const { wx, sockets } = makeWx({ log: (what) => this.native.push(what) });
+    const { wx, sockets } = makeWx({ log: (what) => this.native.push(what), doubled: this.constructor.doubled });
     wx.$carillon = { gateway: server.gateway };
     Object.assign(this, { wx, sockets });
     this.TIM = run(source.tim, { wx });
@@ -119,4 +121,9 @@ export class OldDevice extends Device {
     this.listen();
     await this.engine.init({ userID: this.user, userSig: userSig(this.user, this.app) });
   }
+}
+
+/** On a network that hands everything over twice. */
+export class DoubledDevice extends Device {
+  static doubled = true;
 }

@@ -140,6 +140,24 @@ export const PAIRS = {
     await ben.sees('CALL_END');
   },
 
+  async server_restart_while_ringing(w) {
+    const [amy, ben] = await w.devices('amy', 'ben');
+    await amy.engine.call({ userID: 'ben', type: 2 });
+    await ben.sees('INVITED');
+    await w.restart();
+    await ben.engine.accept();
+    await Promise.all([amy.sees('USER_ACCEPT'), amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
+    await amy.engine.hangup();
+    await ben.sees('CALL_END');
+  },
+
+  async server_restart_in_a_call(w) {
+    const { amy, ben } = await connected(w);
+    await w.restart();
+    await amy.engine.hangup();
+    await ben.sees('CALL_END');
+  },
+
   async unknown_callee(w) {
     const amy = await w.device('amy');
     await amy.engine.call({ userID: 'nobody', type: 2 }).catch(() => {});

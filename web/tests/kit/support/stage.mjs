@@ -57,6 +57,17 @@ export class Stage {
     await until(() => [...device.sockets].some((socket) => socket !== before && socket.readyState === 1), `${device.name} is back`);
   }
 
+  /** The server goes, comes again, and everybody is back. */
+  async restart() {
+    const before = new Map(this.all.map((device) => [device, [...device.sockets]]));
+    await this.server.restart();
+    for (const [device, old] of before) {
+      await until(() => [...device.sockets].some((socket) => !old.includes(socket) && socket.readyState === 1), `${device.name} is back`, 30_000);
+    }
+    // In a room, too: an entry again is asked for once one is back.
+    for (const device of this.all) await device.tim.getMyProfile();
+  }
+
   async quiet() {
     for (let told = -1; told !== this.#told();) {
       told = this.#told();

@@ -2,7 +2,7 @@
 import { WebSocket } from 'ws';
 
 /**
- * @param {{log: (what: string) => void}} device
+ * @param {{log: (what: string) => void, doubled?: boolean}} device `doubled`: the network hands everything over twice
  */
 export function makeWx(device) {
   const storage = new Map();
@@ -39,24 +39,31 @@ export function makeWx(device) {
     setKeepScreenOn: noop, onNetworkStatusChange: noop, offNetworkStatusChange: noop, onAppShow: noop, offAppShow: noop, onAppHide: noop,
     offAppHide: noop, onMemoryWarning: noop, offMemoryWarning: noop, onError: noop, offError: noop, onUnhandledRejection: noop,
     reportPerformance: noop, reportMonitor: noop, canIUse: () => true, nextTick: (fn) => setImmediate(fn),
-    connectSocket: (options) => connect(options, sockets),
+    connectSocket: (options) => connect(options, sockets, device.doubled),
   };
   return { wx, sockets };
 }
 
 /** A SocketTask. */
-function connect({ url, fail }, sockets) {
+function connect({ url, fail }, sockets, doubled) {
   // One message a task, as everywhere but in this package's default.
   const socket = new WebSocket(url, { allowSynchronousEvents: false });
   sockets.add(socket);
   socket.on('close', () => sockets.delete(socket));
   socket.on('error', () => fail?.({ errMsg: 'connectSocket:fail' }));
   return {
-    send: ({ data, fail: failed }) => socket.send(data, (error) => error && failed?.(error)),
+    send: ({ data, fail: failed }) => {
+      for (let i = 0; i < times(data, doubled); i++) socket.send(data, (error) => error && failed?.(error));
+    },
     close: () => socket.close(),
     onOpen: (fn) => socket.on('open', () => fn({})),
-    onMessage: (fn) => socket.on('message', (data) => fn({ data: data.toString() })),
+    onMessage: (fn) => socket.on('message', (data) => {
+      for (let i = 0; i < times(data.toString(), doubled); i++) fn({ data: data.toString() });
+    }),
     onClose: (fn) => socket.on('close', (code) => fn({ code })),
     onError: (fn) => socket.on('error', (error) => fn({ errMsg: String(error) })),
   };
 }
+
+/** What is numbered may come again. */
+const times = (frame, doubled) => (doubled && /"t":"(request|reply|event)"/.test(frame) ? 2 : 1);

@@ -62,6 +62,7 @@ export class Chat extends Signalling {
 
   /** Answers to a call of the call service are told as the service tells them, and not twice. @param {string} name @param {any} [data] */
   emit(name, data) {
+    if (name === TSignaling.NEW_INVITATION_RECEIVED) this.#calls.invited(data);
     if (SIGNALS.has(name) && this.#calls.signalled(name, data)) return;
     super.emit(name, data);
   }
@@ -89,6 +90,7 @@ export class Chat extends Signalling {
         const memberList = users.map((userID) => ({ userID }));
         return (await this.createGroup({ type: TYPES.GRP_MEETING, memberList })).data.group.groupID;
       },
+      current: async () => (await this.request('call.current')).calls,
       notify: (text) => super.emit(EVENT.ROOM_CUSTOM_DATA_RECEIVED, text),
     };
   }

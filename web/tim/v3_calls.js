@@ -4,6 +4,8 @@
  * told back in the service's own form. Only the caller's side is here: who is called is invited the older way.
  */
 
+import { systemClock } from '../core/clock.js';
+import { answer, callData, infoOf, inviteData, object, results } from './v3_call_forms.js';
 import { TSignaling } from './v3_signal.js';
 
 export const CALL_SERVICE = 'call_engine_srv.';
@@ -12,8 +14,8 @@ const UNKNOWN_COMMAND = 60004;
 const UNKNOWN_CALL = 10010;
 /** Calls that are kept: one runs, and those before it may still be told of. */
 const MAX_CALLS = 8;
-/** A room's `RoomIdType`. */
-const TEXT_ROOM = 2;
+/** The service knows at once who is busy; a device answers within this time. */
+const BUSY_WITHIN_MS = 300;
 
 /** What a member did, as the service numbers it. */
 const Did = Object.freeze({ ANSWER: 1, REJECT: 2, NO_ANSWER: 3, HANGUP: 4, JOIN: 5, OFFLINE: 6, INVITE: 7, CANCEL_INVITE: 8 });
@@ -25,7 +27,9 @@ const Did = Object.freeze({ ANSWER: 1, REJECT: 2, NO_ANSWER: 3, HANGUP: 4, JOIN:
  * @property {(options: any) => Promise<{inviteID: string}>} inviteInGroup
  * @property {(options: any) => Promise<any>} cancel
  * @property {(users: string[]) => Promise<string>} makeGroup
+ * @property {() => Promise<{call: string, room: import('../core/protocol.js').RoomId, group: string | null, media: string, connected: string[]}[]>} current calls one is in or invited to
  * @property {(text: string) => void} notify to the engine
+ * @property {import('../core/clock.js').Clock} [clock]
  *
  * @typedef {object} ServiceCall
  * @property {any} info the service's CallInfo
@@ -35,15 +39,20 @@ const Did = Object.freeze({ ANSWER: 1, REJECT: 2, NO_ANSWER: 3, HANGUP: 4, JOIN:
  * @property {Map<string, string[]>} invites whom each invitation asked
  * @property {Set<string>} waiting
  * @property {Set<string>} connected the others who are in
+ * @property {Set<string>} busy
+ * @property {string[] | null} early what is told while the call still starts: the engine does not know it yet
  */
 
 export class CallService {
   #host;
+  #clock;
   /** @type {Map<string, ServiceCall>} by call id */ #calls = new Map();
+  /** @type {Map<string, object>} CallInfo of calls of groups that one was asked into, by call id */ #heard = new Map();
 
   /** @param {Host} host */
   constructor(host) {
     this.#host = host;
+    this.#clock = host.clock ?? systemClock;
   }
 
   /**
@@ -61,18 +70,33 @@ export class CallService {
     }
   }
 
-  /** @param {string} name @param {{inviteID: string, invitee?: string, inviteeList?: string[]}} signal @returns {boolean} whether it is about a call of this service */
-  signalled(name, { inviteID, invitee = '', inviteeList = [] }) {
+  /**
+   * @param {string} name
+   * @param {{inviteID: string, data?: string, invitee?: string, inviteeList?: string[]}} signal
+   * @returns {boolean} whether it is about a call of this service
+   */
+  signalled(name, { inviteID, data = '', invitee = '', inviteeList = [] }) {
     const call = [...this.#calls.values()].find(({ invites }) => invites.has(inviteID));
     if (!call) return false;
     if (name === TSignaling.INVITEE_ACCEPTED) this.#accepted(call, invitee);
-    else if (name === TSignaling.INVITEE_REJECTED) this.#gone(call, [invitee], Did.REJECT);
+    else if (name === TSignaling.INVITEE_REJECTED) this.#rejected(call, invitee, /"lineBusy"|"line_busy"/.test(data));
     else if (name === TSignaling.INVITATION_TIMEOUT) this.#gone(call, inviteeList, Did.NO_ANSWER);
     return true;
   }
 
-  /** The server's view of a call: who came by the room alone, and who left. @param {{call: string, state: string, waiting: string[], connected: string[]}} told */
-  changed({ call: id, state, waiting, connected }) {
+  /** An invitation came: who declines may join later. @param {{inviteID: string, groupID: string, data: string}} signal */
+  invited({ inviteID, groupID, data }) {
+    const { call_type: type, room_id: number, data: inner } = object(data);
+    const text = inner?.str_room_id;
+    if (!groupID || (!number && !text)) return;
+    const CallId = inner.initialCallId || inviteID;
+    this.#heard.set(CallId, { CallId, ...infoOf(type, text || number, groupID) });
+    if (this.#heard.size > MAX_CALLS) this.#heard.delete(/** @type {string} */ (this.#heard.keys().next().value));
+  }
+
+  /** The server's view of a call: who came by the room alone, and who left. @param {{call: string, state: string, connected: string[]}} told */
+  changed({ call: id, state, connected }) {
+    if (state === 'ended') this.#heard.delete(id);
     const call = this.#calls.get(id);
     if (!call) return;
     const others = connected.filter((user) => user !== this.#host.user);
@@ -80,12 +104,12 @@ export class CallService {
     for (const user of others) if (!call.connected.has(user) && !call.waiting.has(user)) this.#came(call, user, Did.JOIN);
     if (left.length > 0) this.#gone(call, left, Did.HANGUP);
     if (state === 'ended' && this.#calls.has(id)) this.#end(call);
-    void waiting;
   }
 
   /** The session is over. */
   clear() {
     this.#calls.clear();
+    this.#heard.clear();
   }
 
   // ---- commands ----
@@ -106,6 +130,8 @@ export class CallService {
         return this.#cancel(this.#find(body.CallId), body.CalleeList_Account ?? []);
       case 'hangup':
         return this.#hangup(this.#find(body.CallId));
+      case 'join_in_call':
+        return this.#join(body.CallId);
       case 'get_call_info':
         return this.#describe(this.#find(body.CallId));
       default:
@@ -116,13 +142,31 @@ export class CallService {
   /** @param {any} body */
   async #start({ CallInfo, CalleeList_Account: callees, Timeout = 30_000, UserData = '', OfflinePushInfo }) {
     const group = CallInfo.GroupId || (callees.length > 1 ? await this.#host.makeGroup(callees) : '');
-    /** @type {ServiceCall} */
-    const call = { info: CallInfo, group, userData: UserData, timeoutS: Timeout / 1000, invites: new Map(), waiting: new Set(), connected: new Set() };
+    const call = newCall(CallInfo, group, UserData, Timeout / 1000);
     const inviteID = await this.#ask(call, callees, OfflinePushInfo);
-    call.info = { ...CallInfo, CallId: inviteID };
-    this.#calls.set(inviteID, call);
+    this.#keep(call, inviteID);
+    call.early = [];
+    await new Promise((resolve) => this.#clock.setTimeout(() => resolve(undefined), BUSY_WITHIN_MS));
+    this.#clock.setTimeout(() => this.#tellEarly(call), 0);
+    return { CallId: inviteID, CallResult: results(callees, call.busy) };
+  }
+
+  /** A call that goes on, and that one was asked into. @param {string} id */
+  async #join(id) {
+    const found = (await this.#host.current()).find(({ call }) => call === id);
+    const info = found ? infoOf(found.media === 'audio' ? 1 : 2, found.room, found.group ?? '') : this.#heard.get(id);
+    if (!info) throw unknown(id);
+    const call = newCall(info, found?.group ?? '');
+    for (const user of found?.connected ?? []) if (user !== this.#host.user) call.connected.add(user);
+    this.#keep(call, id);
+    return this.#describe(call);
+  }
+
+  /** @param {ServiceCall} call @param {string} id */
+  #keep(call, id) {
+    call.info = { ...call.info, CallId: id };
+    this.#calls.set(id, call);
     if (this.#calls.size > MAX_CALLS) this.#calls.delete(/** @type {string} */ (this.#calls.keys().next().value));
-    return { CallId: inviteID, CallResult: results(callees) };
   }
 
   /** @param {any} body */
@@ -136,7 +180,7 @@ export class CallService {
 
   /** @param {ServiceCall} call @param {string[]} users @param {any} push */
   async #ask(call, users, push) {
-    const data = JSON.stringify(this.#inviteData(call, users));
+    const data = JSON.stringify(inviteData(call, users, this.#host.user));
     const offlinePushInfo = push && { title: push.Title ?? '', description: push.Desc ?? '', extension: push.Ext ?? '' };
     const common = { data, timeout: call.timeoutS, offlinePushInfo };
     const { inviteID } = call.group
@@ -151,7 +195,7 @@ export class CallService {
   async #cancel(call, users) {
     for (const [inviteID, asked] of call.invites) {
       if (!asked.some((user) => users.includes(user) && call.waiting.has(user))) continue;
-      await this.#host.cancel({ inviteID, data: JSON.stringify(this.#data(call, {})) });
+      await this.#host.cancel({ inviteID, data: JSON.stringify(callData(call, this.#host.user)) });
     }
     for (const user of users) call.waiting.delete(user);
     if (call.waiting.size + call.connected.size === 0) this.#calls.delete(call.info.CallId);
@@ -177,7 +221,15 @@ export class CallService {
     const { CallId } = call.info;
     const first = call.connected.size === 0;
     this.#came(call, user, Did.ANSWER);
-    if (first) this.#notify('call_handled_notify', { CallInfo: call.info, CallId, ActionType: Did.ANSWER });
+    if (first) this.#notify(call, 'call_handled_notify', { CallInfo: call.info, CallId, ActionType: Did.ANSWER });
+  }
+
+  /** @param {ServiceCall} call @param {string} user @param {boolean} busy */
+  #rejected(call, user, busy) {
+    if (!busy || !call.early) return this.#gone(call, [user], Did.REJECT);
+    call.busy.add(user);
+    call.waiting.delete(user);
+    return undefined;
   }
 
   /** @param {ServiceCall} call @param {string} user @param {number} did */
@@ -200,12 +252,12 @@ export class CallService {
   /** @param {ServiceCall} call */
   #end(call) {
     this.#calls.delete(call.info.CallId);
-    this.#notify('end_call_notify', { CallInfo: call.info, CallId: call.info.CallId });
+    this.#notify(call, 'end_call_notify', { CallInfo: call.info, CallId: call.info.CallId });
   }
 
   /** @param {ServiceCall} call @param {string[]} users @param {number} did */
   #tell(call, users, did) {
-    this.#notify('call_member_changed_notify', {
+    this.#notify(call, 'call_member_changed_notify', {
       CallInfo: call.info,
       CallId: call.info.CallId,
       OperationUserList: users.map((user) => ({ User_Account: user, ActionType: did })),
@@ -213,9 +265,19 @@ export class CallService {
     });
   }
 
-  /** @param {string} command @param {object} data */
-  #notify(command, data) {
-    this.#host.notify(JSON.stringify({ Head: { Version: VERSION, Command: `${CALL_SERVICE}${command}` }, Data: data }));
+  /** @param {ServiceCall} call @param {string} command @param {object} data */
+  #notify(call, command, data) {
+    const text = JSON.stringify({ Head: { Version: VERSION, Command: `${CALL_SERVICE}${command}` }, Data: data });
+    if (call.early) call.early.push(text);
+    else this.#host.notify(text);
+  }
+
+  /** @param {ServiceCall} call */
+  #tellEarly(call) {
+    const early = call.early ?? [];
+    call.early = null;
+    for (const text of early) this.#host.notify(text);
+    if (call.waiting.size + call.connected.size === 0) this.#calls.delete(call.info.CallId);
   }
 
   // ---- shapes ----
@@ -228,33 +290,15 @@ export class CallService {
   /** @param {string} id @returns {ServiceCall} */
   #find(id) {
     const call = this.#calls.get(id);
-    if (!call) throw Object.assign(new Error(`there is no call ${id} of this device`), { code: UNKNOWN_CALL });
+    if (!call) throw unknown(id);
     return call;
-  }
-
-  /** @param {ServiceCall} call @param {string[]} users */
-  #inviteData(call, users) {
-    const { RoomId, RoomIdType, CallId, ExcludeFromHistoryMessage } = call.info;
-    const isText = RoomIdType === TEXT_ROOM;
-    const room = { room_id: isText ? 0 : Number(RoomId), str_room_id: isText ? String(RoomId) : '' };
-    const kind = call.group ? { initialCallId: CallId } : { userIDs: users, excludeFromHistoryMessage: true };
-    const hidden = ExcludeFromHistoryMessage && { excludeFromHistoryMessage: true };
-    const data = this.#data(call, { ...room, ...kind, ...hidden });
-    return { ...data, room_id: room.room_id, ...(call.connected.size > 0 && { inCallUserIDs: [...call.connected] }) };
-  }
-
-  /** The older engines' own data. @param {ServiceCall} call @param {object} inner */
-  #data({ info, userData }, inner) {
-    const cmd = info.CallMediaType === 1 ? 'audioCall' : 'videoCall';
-    return {
-      userData, version: 4, call_type: info.CallMediaType, businessID: 'av_call', platform: 'Web',
-      data: { cmd, inviter: this.#host.user, message: '', ...inner },
-    };
   }
 }
 
-/** @param {string[]} users */
-const results = (users) => users.map((user) => ({ User_Account: user, Callee_Account: user, ResultCode: 0 }));
+/** @param {any} info @param {string} group @param {string} [userData] @param {number} [timeoutS] @returns {ServiceCall} */
+function newCall(info, group, userData = '', timeoutS = 30) {
+  return { info, group, userData, timeoutS, invites: new Map(), waiting: new Set(), connected: new Set(), busy: new Set(), early: null };
+}
 
-/** @param {number} code @param {string} message @param {object} response */
-const answer = (code, message, response) => JSON.stringify({ ErrorCode: code, ErrorInfo: message, RequestId: '', Response: response });
+/** @param {string} id */
+const unknown = (id) => Object.assign(new Error(`there is no call ${id} of this user`), { code: UNKNOWN_CALL });

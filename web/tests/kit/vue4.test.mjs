@@ -139,4 +139,31 @@ describe('the Vue kit of the fourth generation', () => {
     await cy.press('Hang up');
     await Promise.all([amy.isIdle(), cy.isIdle()]);
   });
+
+  it('calls_tells_who_is_busy', async () => {
+    const [amy, ben, cy] = await people(['amy', 'fourth'], ['ben', 'fourth'], ['cy', 'third']);
+    await cy.calls([ben.name], 'audio');
+    await ben.accepts();
+    await amy.asks('calls', { userIDList: [ben.name], type: 1 });
+    await amy.isTold(/busy/i);
+    await amy.isIdle();
+    await ben.hearsSound();
+  });
+
+  it('who_declined_joins_the_running_call_later', async () => {
+    const [amy, ben, cy] = await people(['amy', 'fourth'], ['ben', 'third'], ['cy', 'fourth']);
+    await amy.asks('calls', { userIDList: [ben.name, cy.name], type: 1 });
+    await ben.accepts();
+    await cy.rings();
+    await cy.press('Decline');
+    await cy.isIdle();
+    const callId = await amy.page.evaluate(async () => (await globalThis.kit.getTim().request('call.current')).calls[0].call);
+    await cy.asks('join', { callId });
+    await cy.inCall();
+    await Promise.all([amy.hearsSound(), ben.hearsSound(), cy.hearsSound()]);
+    await cy.press('Hang up');
+    await cy.isIdle();
+    await ben.press('Hang up');
+    await Promise.all([amy.isIdle(), ben.isIdle()]);
+  });
 });

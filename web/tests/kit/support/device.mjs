@@ -29,7 +29,7 @@ export class Device {
   }
 
   constructor(server, app, user, name, source) {
-    Object.assign(this, { app, user, name, /** @type {[string, any][]} */ events: [], /** @type {string[]} */ native: [], updates: [], timers: new Timers(), faults: [] });
+    Object.assign(this, { app, user, name, /** @type {[string, any][]} */ events: [], /** @type {string[]} */ native: [], updates: [], timers: new Timers(), faults: [], /** Told about the connection. @type {string[]} */ net: [] });
     const { wx, sockets } = makeWx({ log: (what) => this.native.push(what), doubled: this.constructor.doubled });
     wx.$carillon = { gateway: server.gateway };
     Object.assign(this, { wx, sockets });
@@ -53,6 +53,7 @@ export class Device {
   }
 
   listen() {
+    this.tim.on('netStateChange', ({ data: { state } }) => this.net.push(state));
     for (const [name, code] of Object.entries(this.EVENT)) this.engine.on(code, (event) => this.#told(name, event?.data ?? event), this);
   }
 
@@ -65,7 +66,7 @@ export class Device {
   /** Waits for the `count`th event of this name. */
   async sees(name, count = 1) {
     const all = () => this.events.filter(([event]) => event === name);
-    await until(() => all().length >= count, `${this.name} sees ${name} (has ${this.events.map(([n]) => n)})`);
+    await until(() => all().length >= count, () => `${this.name} sees ${name} (has ${this.events.map(([n]) => n)}; ${this.net.join()})`);
     return all()[count - 1][1];
   }
 

@@ -5,8 +5,8 @@ import { Stage } from './stage.mjs';
 import { compare, transcribe } from './transcript.mjs';
 import { APP, NEWEST_WINS, startServer } from './world.mjs';
 
-/** Short, so that a lost phone and a lost session are seen soon. */
-const SERVER = { CARILLON_CALL_GRACE_MS: '1000', CARILLON_GATEWAY_RESUME_WITHIN_MS: '5000' };
+/** Short, so that a lost phone is seen soon; long enough for one that comes back on a busy machine. */
+const SERVER = { CARILLON_CALL_GRACE_MS: '4000', CARILLON_GATEWAY_RESUME_WITHIN_MS: '10000' };
 
 /**
  * @param {{folder: string, Kind: typeof Device, sequences: Record<string, (w: Stage) => Promise<void>>, kicks: Record<string, (w: Stage) => Promise<void>>}} options

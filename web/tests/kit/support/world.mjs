@@ -33,7 +33,7 @@ export async function until(look, what = 'it', withinMs = 15_000) {
   for (;;) {
     const found = look();
     if (found) return found;
-    if (Date.now() > deadline) throw new Error(`${what} did not happen within ${withinMs} ms`);
+    if (Date.now() > deadline) throw new Error(`${typeof what === 'function' ? what() : what} did not happen within ${withinMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -173,6 +173,17 @@ describe('the Vue kit of the third generation', () => {
     await Promise.all([amy.hearsSound(), ben.hearsSound()]);
   });
 
+  it('server_restarts_in_the_call_and_both_come_back', async () => {
+    const [amy, ben] = await people('amy', 'ben');
+    await amy.calls([ben.name]);
+    await ben.accepts();
+    await Promise.all([amy.seesPictures(1), ben.seesPictures(1)]);
+    await server.restart('SIGKILL');
+    await Promise.all([amy.seesPictures(), ben.seesPictures(), amy.hearsSound(), ben.hearsSound()]);
+    await amy.press('Hang up');
+    await Promise.all([amy.isIdle(), ben.isIdle()]);
+  });
+
   it('nickname_and_avatar_are_shown_to_the_other', async () => {
     const [ben] = await people('ben');
     const avatar = `${site.url}avatar.svg`;

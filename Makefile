@@ -1,6 +1,7 @@
 # make run    build and start with defaults; prints the demo address
 # make test   install what the tests need, run all of them, print the time of each part
 # make kit    the vendor's unmodified call kits on this server: mini-program engines in Node, the Vue kit in Chromium
+# make interop  calls between clients of another WebRTC stack, webrtc-rs (a part of make test)
 # make figures  print how long a player in Chromium waits for its first picture, beside a bare handshake
 # make browser-figures  the browser tests, with the frame rates that an idle machine must reach
 # make audit  licences, advisories and sources of the dependencies (cargo deny)
@@ -37,7 +38,10 @@ clippy:
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 
 unit:
-	$(CARGO) test --release --workspace
+	$(CARGO) test --release --workspace --exclude carillon-interop
+
+interop: build
+	CARILLON_BIN="$(abspath $(RELEASE))/carillon" $(CARGO) test --release -p carillon-interop
 
 npm-deps:
 	cd web && npm ci --no-audit --no-fund

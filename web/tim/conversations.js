@@ -28,6 +28,7 @@ export class Conversations {
   /** @type {Map<string, Conversation>} */ #all = new Map();
   /** @type {Map<string, number>} highest `seq` that the peer of a C2C conversation has read */ #peerRead = new Map();
   /** @type {Map<string, number>} highest `seq` seen here */ #seen = new Map();
+  /** @type {Map<string, number>} when its last message was seen, ms */ #touched = new Map();
 
   /** @param {any[]} listed the snapshot's @param {string} me */
   reset(listed, me) {
@@ -63,6 +64,12 @@ export class Conversations {
     return this.#seen.get(id) ?? 0;
   }
 
+  /** Conversations with a message not longer ago than this. @param {number} ms */
+  touchedWithin(ms) {
+    const since = Date.now() - ms;
+    return [...this.#touched].filter(([, at]) => at >= since).map(([id]) => id);
+  }
+
   get unreadTotal() {
     let sum = 0;
     for (const { unreadCount } of this.#all.values()) sum += unreadCount;
@@ -77,6 +84,7 @@ export class Conversations {
    */
   add(message, hidden) {
     this.#note(message.conversationID, message.sequence);
+    this.#touched.set(message.conversationID, Date.now());
     if (hidden) return false;
     const conversation = this.#make(message.conversationID);
     conversation.lastMessage = lastOf(message);

@@ -13,6 +13,10 @@ const PAGE = 15;
 const PAGE_MAX = 100;
 /** Pages that one conversation is caught up by after a lost session: more is for the application to list. */
 const CATCH_UP_PAGES = 5;
+const CATCH_UP_TRIES = 4;
+const NOT_MEMBER = 10007;
+/** A call is answered within this. */
+const LIVELY_MS = 120_000;
 
 /** @typedef {import('./message.js').ChatMessage} ChatMessage */
 
@@ -217,18 +221,41 @@ export class Messaging extends Composing {
     if (read.length > 0) this.emit(EVENT.MESSAGE_READ_BY_PEER, read);
   }
 
-  /** Conversations that went on while there was no session. @param {import('../core/protocol.js').Snapshot} snapshot */
+  /**
+   * Conversations that went on while there was no session: those with a newer last message, and those that were lively, since
+   * an answer to a call may be no conversation's last message.
+   * @param {import('../core/protocol.js').Snapshot} snapshot
+   */
   #missed(snapshot) {
-    const known = (/** @type {any} */ one) => this.conversations.seenSeq(conversationIdOf(one.with));
-    return snapshot.conversations.filter((one) => (one.lastMessage?.seq ?? 0) > known(one)).map((one) => ({ with: one.with, from: known(one) }));
+    const ids = new Set(this.conversations.touchedWithin(LIVELY_MS));
+    for (const { with: peer, lastMessage } of snapshot.conversations) {
+      const id = conversationIdOf(peer);
+      if ((lastMessage?.seq ?? 0) > this.conversations.seenSeq(id)) ids.add(id);
+    }
+    return [...ids].map((id) => ({ with: peerOf(id), from: this.conversations.seenSeq(id) }));
   }
 
   /** @param {{with: any, from: number}[]} missed @param {any[]} openInvitations */
   async #catchUp(missed, openInvitations) {
     const found = [...openInvitations];
-    for (const one of missed) found.push(...(await this.#since(one)));
+    for (const one of missed) found.push(...(await this.#sinceSurely(one)));
     const once = new Map(found.filter((m) => !this.history.wasTold(m)).map((m) => [m.id, m]));
     this.#received([...once.values()].sort((a, b) => a.timeMs - b.timeMs || a.seq - b.seq));
+  }
+
+  /** The network may be lost once more in between. @param {{with: any, from: number}} one @returns {Promise<any[]>} */
+  async #sinceSurely(one) {
+    for (let tries = CATCH_UP_TRIES; ; tries -= 1) {
+      try {
+        return await this.#since(one);
+      } catch (error) {
+        const { code } = asChatError(error);
+        // Out of that group meanwhile.
+        if (code === NOT_MEMBER) return [];
+        const lost = code === ChatCode.NETWORK_ERROR || code === ChatCode.NETWORK_TIMEOUT;
+        if (!lost || tries === 1) throw error;
+      }
+    }
   }
 
   /** @param {{with: any, from: number}} one */

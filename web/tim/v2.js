@@ -12,9 +12,26 @@ export class Tim extends Groups {
   }
 }
 
+/** One instance per application: a page and the engine under it both call `create` and mean the same. @type {Map<number, Tim>} */
+const instances = new Map();
+
+/**
+ * The application's instance. One that names a device of its own (tests, servers with many users) is another each time.
+ * @param {import('./session.js').ChatOptions} options
+ */
+function create(options) {
+  if (options?.deviceId) return new Tim(options);
+  const app = Number(options?.SDKAppID);
+  const known = instances.get(app);
+  if (known) return known;
+  const made = new Tim(options);
+  instances.set(app, made);
+  made.once(EVENT.SDK_DESTROY, () => instances.delete(app));
+  return made;
+}
+
 const TIM = {
-  /** @param {import('./session.js').ChatOptions} options */
-  create: (options) => new Tim(options),
+  create,
   configure,
   EVENT,
   TYPES,

@@ -106,8 +106,12 @@ test('a restarted server loses nothing: what came meanwhile is told once', async
   await amy.tim.sendMessage(text(amy.tim, 'eve', 'two'));
   await until(() => eve.received().length === 2, 'the second message', 30_000);
   assert.deepEqual(eve.received().map(({ payload }) => payload.text), ['one', 'two']);
+  const hidden = { messageControlInfo: { excludedFromUnreadCount: true, excludedFromLastMessage: true } };
+  await server.restart();
+  await amy.tim.sendMessage(text(amy.tim, 'eve', 'three'), hidden);
+  await until(() => eve.received().length === 3, 'the hidden message', 30_000);
   const states = eve.of('netStateChange').map(({ state }) => state);
-  assert.deepEqual(states, ['connecting', 'connected', 'connecting', 'connected']);
+  assert.deepEqual(states, ['connecting', 'connected', 'connecting', 'connected', 'connecting', 'connected']);
   assert.equal(eve.of('sdkStateReady').length, 1);
 });
 
@@ -164,6 +168,12 @@ test('history comes in pages, oldest first in each', async () => {
   const [middle, last] = await words(next);
   assert.equal(middle, '2,3');
   assert.deepEqual(await words(last), ['1', '', true]);
+});
+
+test('whoever creates an instance of the application gets the same', () => {
+  const one = TIM.create({ SDKAppID: 4711 });
+  assert.equal(TIM.create({ SDKAppID: 4711 }), one);
+  assert.notEqual(TIM.create({ SDKAppID: 4712 }), one);
 });
 
 test('status is set, asked and watched', async () => {

@@ -1,6 +1,7 @@
 /** Messages and conversations with the vendor's method names. */
 
 import { EVENT, TYPES } from './constants.js';
+import { messagesSince, missedConversations } from './catch_up.js';
 import { asChatError, badParameter, ChatCode, ChatError, notSupported, ok } from './errors.js';
 import { Conversations } from './conversations.js';
 import { History } from './history.js';
@@ -11,12 +12,6 @@ import { Profiles, profileOf } from './profiles.js';
 /** One page where the caller names no size, and the gateway's largest. */
 const PAGE = 15;
 const PAGE_MAX = 100;
-/** Pages that one conversation is caught up by after a lost session: more is for the application to list. */
-const CATCH_UP_PAGES = 5;
-const CATCH_UP_TRIES = 4;
-const NOT_MEMBER = 10007;
-/** A call is answered within this. */
-const LIVELY_MS = 120_000;
 
 /** @typedef {import('./message.js').ChatMessage} ChatMessage */
 
@@ -139,7 +134,7 @@ export class Messaging extends Composing {
 
   /** @param {import('../core/protocol.js').Snapshot} snapshot @param {boolean} first */
   began(snapshot, first) {
-    const missed = first ? [] : this.#missed(snapshot);
+    const missed = first ? [] : missedConversations(this.conversations, snapshot);
     if (first) this.history.reset();
     this.conversations.reset(snapshot.conversations, this.user);
     this.profiles.put(snapshot.profile);
@@ -221,53 +216,12 @@ export class Messaging extends Composing {
     if (read.length > 0) this.emit(EVENT.MESSAGE_READ_BY_PEER, read);
   }
 
-  /**
-   * Conversations that went on while there was no session: those with a newer last message, and those that were lively, since
-   * an answer to a call may be no conversation's last message.
-   * @param {import('../core/protocol.js').Snapshot} snapshot
-   */
-  #missed(snapshot) {
-    const ids = new Set(this.conversations.touchedWithin(LIVELY_MS));
-    for (const { with: peer, lastMessage } of snapshot.conversations) {
-      const id = conversationIdOf(peer);
-      if ((lastMessage?.seq ?? 0) > this.conversations.seenSeq(id)) ids.add(id);
-    }
-    return [...ids].map((id) => ({ with: peerOf(id), from: this.conversations.seenSeq(id) }));
-  }
-
   /** @param {{with: any, from: number}[]} missed @param {any[]} openInvitations */
   async #catchUp(missed, openInvitations) {
     const found = [...openInvitations];
-    for (const one of missed) found.push(...(await this.#sinceSurely(one)));
+    for (const one of missed) found.push(...(await messagesSince((verb, body) => this.request(verb, body), one)));
     const once = new Map(found.filter((m) => !this.history.wasTold(m)).map((m) => [m.id, m]));
     this.#received([...once.values()].sort((a, b) => a.timeMs - b.timeMs || a.seq - b.seq));
-  }
-
-  /** The network may be lost once more in between. @param {{with: any, from: number}} one @returns {Promise<any[]>} */
-  async #sinceSurely(one) {
-    for (let tries = CATCH_UP_TRIES; ; tries -= 1) {
-      try {
-        return await this.#since(one);
-      } catch (error) {
-        const { code } = asChatError(error);
-        // Out of that group meanwhile.
-        if (code === NOT_MEMBER) return [];
-        const lost = code === ChatCode.NETWORK_ERROR || code === ChatCode.NETWORK_TIMEOUT;
-        if (!lost || tries === 1) throw error;
-      }
-    }
-  }
-
-  /** @param {{with: any, from: number}} one */
-  async #since({ with: peer, from }) {
-    const found = [];
-    for (let page = 0, before; page < CATCH_UP_PAGES; page++) {
-      const { messages, complete } = await this.request('message.list', { with: peer, before, limit: PAGE_MAX });
-      found.push(...messages.filter((/** @type {any} */ m) => m.seq > from));
-      before = messages[0]?.seq;
-      if (complete || before <= from) break;
-    }
-    return found;
   }
 
   /** Adds whom each conversation is with. */

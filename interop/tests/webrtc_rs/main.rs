@@ -109,3 +109,21 @@ async fn publisher_whose_source_port_changes_goes_on() {
     sent.send(400).await;
     heard.expect_since(&sent, first).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn player_whose_source_port_changes_goes_on() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let (probe, _) = Client::publish(&server, 8, "probe", Net::udp(V4)).await;
+    let udp = candidates(&probe.answer).into_iter().find(|(protocol, _)| protocol == "udp").expect("one").1;
+    let nat = Relay::start(udp).await;
+    let (_player, mut heard) = Client::play_through(&server, 7, "viewer", Net::udp(V4), nat.edit()).await;
+    let (_publisher, mut sent) = Client::publish(&server, 7, "speaker", Net::udp(V4)).await;
+    sent.send(20).await;
+    heard.expect_all(&sent).await;
+    nat.rebind();
+    // Media follows what its checks and its reports show, once the old port has been silent.
+    let first = sent.video().len() + 350;
+    sent.send(400).await;
+    heard.expect_since(&sent, first).await;
+}

@@ -104,7 +104,7 @@ impl Connection {
             outgoing: BTreeMap::new(),
             used: BTreeMap::new(),
             automatic: None,
-            uplink: UplinkEstimate::new(bounds),
+            uplink: UplinkEstimate::new(context.now, bounds),
             uplink_updated: None,
             round_trip: None,
             downlink: DownlinkPath::new(context.now),

@@ -2,6 +2,7 @@
 //! lost, and whether a queue stands. Jitter and loss by chance leave the fastest packets as fast as ever; a full queue
 //! holds up every one.
 
+use super::least::Least;
 use carillon_proto::rtcp::Twcc;
 use std::time::{Duration, Instant};
 
@@ -140,33 +141,6 @@ impl DownlinkPath {
 
     fn micros(&self, now: Instant) -> i64 {
         i64::try_from(now.saturating_duration_since(self.started).as_micros()).unwrap_or(i64::MAX)
-    }
-}
-
-/// The least value of about the last `window`: of the current span of that length and the one before.
-#[derive(Debug)]
-struct Least {
-    window: Duration,
-    since: Instant,
-    current: Option<i64>,
-    before: Option<i64>,
-}
-
-impl Least {
-    fn new(now: Instant, window: Duration) -> Self {
-        Self { window, since: now, current: None, before: None }
-    }
-
-    fn note(&mut self, now: Instant, value: i64) {
-        if now.saturating_duration_since(self.since) > self.window {
-            self.before = self.current.take();
-            self.since = now;
-        }
-        self.current = Some(self.current.map_or(value, |least| least.min(value)));
-    }
-
-    fn least(&self) -> Option<i64> {
-        self.before.into_iter().chain(self.current).min()
     }
 }
 

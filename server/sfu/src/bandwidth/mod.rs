@@ -5,6 +5,7 @@
 
 mod downlink;
 mod groups;
+mod least;
 mod rate;
 
 mod throughput;
@@ -15,12 +16,22 @@ pub(crate) use throughput::Throughput;
 
 use carillon_proto::rtp_ext::AbsSendTime;
 use groups::Groups;
+use least::Least;
 use rate::RateControl;
 use std::time::{Duration, Instant};
 use trend::Trend;
 
 /// Beyond 90 % of loss what came says little about what was sent.
 const SENT_MIN: f64 = 0.1;
+
+/// The path's own delay is the least of this time: routes and clocks change.
+const BASE_WINDOW: Duration = Duration::from_secs(10);
+/// What is there now is the least of this time: of enough packets that one was fast.
+const RECENT_WINDOW: Duration = Duration::from_millis(500);
+/// After a queue has drained, losses are still counted as its own for this time.
+const CONGESTED_FOR: Duration = Duration::from_secs(2);
+/// A queue that holds up every packet by this much stands.
+const STANDING_US: i64 = 40_000;
 
 /// Bounds of an estimate, bit/s.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +48,13 @@ pub(crate) struct UplinkEstimate {
     trend: Trend,
     rate: RateControl,
     throughput: Throughput,
+    /// Microseconds on the publisher's clock, its wraps counted.
+    sent: Option<(AbsSendTime, i64)>,
+    started: Instant,
+    base: Least,
+    recent: Least,
+    /// When a queue was seen to stand last.
+    stood: Option<Instant>,
     /// What the publisher was told last, bit/s.
     told: Option<u64>,
 }
@@ -50,12 +68,17 @@ pub(crate) enum Usage {
 }
 
 impl UplinkEstimate {
-    pub(crate) fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(now: Instant, bounds: Bounds) -> Self {
         Self {
             groups: Groups::default(),
             trend: Trend::default(),
             rate: RateControl::new(bounds),
             throughput: Throughput::default(),
+            sent: None,
+            started: now,
+            base: Least::new(now, BASE_WINDOW),
+            recent: Least::new(now, RECENT_WINDOW),
+            stood: None,
             told: None,
         }
     }
@@ -63,7 +86,9 @@ impl UplinkEstimate {
     /// One packet: when it left, when it came, its size on the wire.
     pub(crate) fn handle_packet(&mut self, now: Instant, sent: Option<AbsSendTime>, bytes: usize) {
         self.throughput.add(now, bytes);
-        let Some(delta) = sent.and_then(|sent| self.groups.handle_packet(now, sent)) else { return };
+        let Some(sent) = sent else { return };
+        self.note_delay(now, sent);
+        let Some(delta) = self.groups.handle_packet(now, sent) else { return };
         self.trend.handle_delta(now, delta);
     }
 
@@ -72,9 +97,35 @@ impl UplinkEstimate {
     pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>, loss_ratio: f64) -> bool {
         let came = self.throughput.bits_per_second(now);
         let sent = came.map(|bps| (bps as f64 / (1.0 - loss_ratio).max(SENT_MIN)) as u64);
-        self.rate.update(now, self.trend.usage(), sent, round_trip);
+        if self.queue_stands() {
+            self.stood = Some(now);
+        }
+        let usage = match self.trend.usage() {
+            // Delay that rises while some packets are as fast as ever is jitter.
+            Usage::Over if !self.queue_stands() => Usage::Normal,
+            usage @ (Usage::Over | Usage::Normal | Usage::Under) => usage,
+        };
+        self.rate.update(now, usage, sent, round_trip);
         // As libwebrtc: a fall by 3 % is told at once, anything else at leisure.
         self.told.is_none_or(|told| self.rate.estimate() < told / 100 * 97)
+    }
+
+    /// A queue stood on the path within the last moments: what is lost may be lost in it.
+    pub(crate) fn is_congested(&self, now: Instant) -> bool {
+        self.stood.is_some_and(|at| now.saturating_duration_since(at) < CONGESTED_FOR)
+    }
+
+    fn note_delay(&mut self, now: Instant, sent: AbsSendTime) {
+        let sent_us = self.sent.map_or(0, |(last, us)| us + sent.since_us(last));
+        self.sent = Some((sent, sent_us));
+        let came_us = i64::try_from(now.saturating_duration_since(self.started).as_micros()).unwrap_or(i64::MAX);
+        self.base.note(now, came_us - sent_us);
+        self.recent.note(now, came_us - sent_us);
+    }
+
+    fn queue_stands(&self) -> bool {
+        let pair = self.recent.least().zip(self.base.least());
+        pair.is_some_and(|(recent, base)| recent - base > STANDING_US)
     }
 
     /// Bits per second; the caller tells the publisher.
@@ -95,7 +146,7 @@ mod tests {
     /// each second.
     fn run(capacity: u64, wish: u64, seconds: u64, jitter_ms: u64) -> Vec<u64> {
         let t = start();
-        let mut estimate = UplinkEstimate::new(BOUNDS);
+        let mut estimate = UplinkEstimate::new(t, BOUNDS);
         let (mut sent_us, mut free_us) = (0u64, 0u64);
         let mut out = Vec::new();
         let mut told = estimate.tell();
@@ -143,8 +194,10 @@ mod tests {
     }
 
     #[test]
-    fn small_jitter_is_no_congestion() {
-        let seen = run(100_000_000, 3_000_000, 15, 8);
-        assert!(seen[5..].iter().all(|bps| *bps >= 1_500_000), "{seen:?}");
+    fn jitter_is_no_congestion() {
+        for jitter_ms in [8, 100, 500] {
+            let seen = run(100_000_000, 3_000_000, 15, jitter_ms);
+            assert!(seen.iter().all(|bps| *bps >= 1_500_000), "{jitter_ms} ms: {seen:?}");
+        }
     }
 }

@@ -9,6 +9,7 @@ mod outlet;
 pub(crate) use outlet::Outlet;
 
 use crate::ingress::{Packet, Publication};
+use crate::recovery::plan;
 use crate::recovery::rtx::Answered;
 use crate::transport::{Codec, ExtensionIds, Kind, NegotiatedCodec, Section, SendStream};
 use crate::{DropReason, Stats};
@@ -243,6 +244,8 @@ impl Subscription {
             return Err(DropReason::RepairGone);
         }
         outlet.stats.rtx_out += 1;
+        let plan = plan::answer_copies(outlet.copy_plan(self.kind));
+        outlet.copies.add(outlet.now, self.stream.ssrc, source, out, plan);
         Ok(())
     }
 

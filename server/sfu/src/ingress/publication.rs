@@ -73,6 +73,8 @@ pub(crate) struct PathState {
     pub(crate) round_trip: Option<Duration>,
     /// Loss of the publisher's video, whose repairs come as RTX and are told from the rest. `None`: it sends none.
     pub(crate) video_loss: Option<f64>,
+    /// A queue stands on it.
+    pub(crate) congested: bool,
 }
 
 /// What became of a packet that was taken.
@@ -96,7 +98,7 @@ impl Publication {
             Kind::Audio => AUDIO_CHUNK,
             Kind::Video => VIDEO_CHUNK,
         };
-        let leg = Leg { loss_ratio: 0.0, round_trip: None, reorder: Duration::ZERO, kind };
+        let leg = Leg { loss_ratio: 0.0, round_trip: None, reorder: Duration::ZERO, kind, congested: false };
         Self {
             owner,
             track,
@@ -274,6 +276,7 @@ impl Publication {
             round_trip: path.round_trip,
             reorder: self.nack.reorder(),
             kind: self.kind,
+            congested: path.congested,
         };
         self.plan = plan::nack_plan(leg);
         if path.video_loss.is_none() && self.kind == Kind::Audio {
@@ -421,7 +424,7 @@ mod tests {
         let low = p.bind(t, 1, Some("l"), SeqExt(0x1_0000), 90_000).expect("room");
         let high = p.bind(t, 2, Some("h"), SeqExt(0x1_0000), 90_000).expect("room");
         let mut blocks = Vec::new();
-        let honest = plan::report_plan(Kind::Video, 0.0, Duration::from_secs(1));
+        let honest = plan::report_plan(Kind::Video, 0.0, false, Duration::from_secs(1));
         let payload = [0; 1_000];
         for ms in (0..2_000).step_by(10) {
             let now = t + Duration::from_millis(ms);

@@ -19,7 +19,8 @@ pub(crate) struct Reception {
     /// Smoothed difference of transit times, in ticks (appendix A.8).
     jitter: f64,
     transit: Option<(Instant, RtpTime)>,
-    /// Of the last interval, smoothed over some: what the plan of repair and network quality read.
+    /// Of the last interval, smoothed over some: what the plan of repair and network quality read. What came late makes
+    /// an interval's loss negative, and so makes good what was counted as lost before it came.
     loss_ratio: f64,
 }
 
@@ -88,7 +89,8 @@ impl Reception {
         let ratio = if new_expected == 0 { 0.0 } else { new_lost as f64 / new_expected as f64 };
         if new_expected > 0 {
             let weight = (new_expected as f64 / SMOOTHED_OVER).min(0.5);
-            self.loss_ratio += (ratio - self.loss_ratio) * weight;
+            let signed = 1.0 - new_received as f64 / new_expected as f64;
+            self.loss_ratio += (signed - self.loss_ratio) * weight;
         }
         Interval {
             fraction_lost: (ratio * 256.0).min(255.0) as u8,
@@ -102,7 +104,7 @@ impl Reception {
 
     /// 0…1.
     pub(crate) fn loss_ratio(&self) -> f64 {
-        self.loss_ratio
+        self.loss_ratio.clamp(0.0, 1.0)
     }
 
     pub(crate) fn jitter(&self) -> Duration {

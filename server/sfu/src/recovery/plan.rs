@@ -13,6 +13,8 @@ pub(crate) struct Leg {
     /// How late packets come that are only out of order.
     pub(crate) reorder: Duration,
     pub(crate) kind: Kind,
+    /// A queue stands on the path: what is lost is lost in it, and asking for more fills it.
+    pub(crate) congested: bool,
 }
 
 /// How what is missing from a publisher is asked for.
@@ -33,7 +35,7 @@ pub(crate) struct NackPlan {
 
 /// What a publisher is told of its own streams. Browsers lower their rate by the loss that reports claim, however well it
 /// is repaired, and repeat a packet not sooner than the round trip that reports let them compute: so both are claimed as
-/// repair needs them. Congestion is told by the bandwidth estimate.
+/// repair needs them. Where the path is congested, by what the delay shows, the truth is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReportPlan {
     /// `None`: as measured. Else in 1/256ths; the count of packets lost stands still meanwhile.
@@ -61,9 +63,10 @@ struct Round {
     ahead: u16,
 }
 
-/// Less loss than this is told as it is: browsers lower nothing below 2 % (libwebrtc, send_side_bandwidth_estimation.cc,
-/// low loss threshold).
-const LOSS_TOLD: f64 = 0.02;
+/// From this loss on a repeat is wanted sooner than a round trip.
+const LOSS_HURRY: f64 = 0.02;
+/// Below this loss a missing packet is more likely late than lost.
+const LOSS_PATIENT: f64 = 0.05;
 /// Claimed for audio: libwebrtc protects Opus for up to this loss (kMaxPacketLossFraction).
 const AUDIO_CLAIM: f64 = 0.2;
 /// More than any round trip: what is left of it computes to less than nothing, which libwebrtc takes as 1 ms.
@@ -77,8 +80,12 @@ const INTERVAL_MIN: Duration = Duration::from_millis(10);
 const INTERVAL_MAX: Duration = Duration::from_millis(200);
 /// Until a round trip is measured, as libwebrtc assumes (nack_requester.cc, kDefaultRtt).
 const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(100);
-/// Waiting longer for what may only be out of order would spend the time that repair needs.
+/// Where packets are lost, waiting longer for what may only be out of order would spend the time that repair needs.
 const REORDER_MAX: Duration = Duration::from_millis(60);
+/// Where they are only late: browsers keep what they sent for at least a second.
+const REORDER_PATIENT_MAX: Duration = Duration::from_millis(800);
+/// Requests on a congested path are those of a good one.
+const LOSS_CONGESTED: f64 = 0.04;
 /// A publisher's history holds 1 s or 3 round trips; subscribers play on after a keyframe.
 const VIDEO_DEADLINE: Duration = Duration::from_millis(1_500);
 /// NetEq stretches to 2 s, but audio that late is heard as a gap already.
@@ -88,13 +95,15 @@ const AUDIO_DEADLINE: Duration = Duration::from_millis(1_000);
 pub(crate) fn nack_plan(leg: Leg) -> NackPlan {
     let round_trip = leg.round_trip.unwrap_or(ROUND_TRIP_UNKNOWN);
     let interval = (round_trip.mul_f64(1.1) + Duration::from_millis(5)).clamp(INTERVAL_MIN, INTERVAL_MAX);
+    let loss = if leg.congested { leg.loss_ratio.min(LOSS_CONGESTED) } else { leg.loss_ratio };
     // Answers are lost as often as media: at high loss the next question leaves before the answer could be known lost.
-    let round = ROUNDS.iter().find(|round| leg.loss_ratio >= round.loss);
+    let round = ROUNDS.iter().find(|round| loss >= round.loss);
+    let patience = if loss < LOSS_PATIENT { REORDER_PATIENT_MAX } else { REORDER_MAX };
     let hurry = |round: &Round| Duration::from_millis(round.interval_ms).max(round_trip / 16);
     NackPlan {
-        first_after: leg.reorder.min(REORDER_MAX),
+        first_after: leg.reorder.min(patience),
         interval: round.map_or(interval, |round| interval.min(hurry(round))),
-        copies: if leg.loss_ratio > 0.05 && leg.loss_ratio < 0.4 { 2 } else { 1 },
+        copies: if loss > 0.05 && loss < 0.4 { 2 } else { 1 },
         deadline: match leg.kind {
             Kind::Audio => AUDIO_DEADLINE,
             Kind::Video => VIDEO_DEADLINE.max(4 * round_trip),
@@ -104,18 +113,19 @@ pub(crate) fn nack_plan(leg: Leg) -> NackPlan {
 }
 
 /// The plan for reporting to a publisher; `calm` is the interval while the path is good.
-pub(crate) fn report_plan(kind: Kind, loss_ratio: f64, calm: Duration) -> ReportPlan {
-    if loss_ratio < LOSS_TOLD {
-        return ReportPlan { fraction_lost: None, delay_more: Duration::ZERO, interval: calm };
+pub(crate) fn report_plan(kind: Kind, loss_ratio: f64, congested: bool, calm: Duration) -> ReportPlan {
+    if congested {
+        return ReportPlan { fraction_lost: None, delay_more: Duration::ZERO, interval: calm.min(REPORT_INTERVAL) };
     }
+    let hurry = loss_ratio >= LOSS_HURRY;
     let claim = match kind {
         Kind::Audio => loss_ratio.min(AUDIO_CLAIM),
         Kind::Video => 0.0,
     };
     ReportPlan {
         fraction_lost: Some((claim * 256.0) as u8),
-        delay_more: DELAY_MORE,
-        interval: calm.min(REPORT_INTERVAL),
+        delay_more: if hurry { DELAY_MORE } else { Duration::ZERO },
+        interval: if hurry { calm.min(REPORT_INTERVAL) } else { calm },
     }
 }
 
@@ -149,6 +159,12 @@ pub(crate) fn copy_plan(kind: Kind, loss_ratio: f64, congested: bool) -> CopyPla
     }
 }
 
+/// The same for an answer to a request. It is late already, so its copies leave sooner; a part of them, as the next
+/// request comes a round trip later.
+pub(crate) fn answer_copies(plan: CopyPlan) -> CopyPlan {
+    CopyPlan { count: plan.count.div_ceil(2), spacing: plan.spacing / 2 }
+}
+
 /// A subscriber's request for the same packet within this time of our answer is the same request again.
 ///
 /// Half a round trip: Chromium repeats once per round trip, a lost answer must not wait for the second repeat.
@@ -177,9 +193,10 @@ mod tests {
             (0.7, Some(40), 0, Kind::Audio, (0, 8, 1, 1_000, 6)),
             (1.0, Some(1), 500, Kind::Audio, (60, 6, 1, 1_000, 10)),
             (0.0, Some(600), 0, Kind::Video, (0, 200, 1, 2_400, 0)),
+            (0.0, Some(40), 500, Kind::Video, (500, 49, 1, 1_500, 0)),
         ];
         for (loss_ratio, rtt, reorder, kind, want) in table {
-            let leg = Leg { loss_ratio, round_trip: rtt.map(ms), reorder: ms(reorder), kind };
+            let leg = Leg { loss_ratio, round_trip: rtt.map(ms), reorder: ms(reorder), kind, congested: false };
             let p = nack_plan(leg);
             let got = (
                 p.first_after.as_millis() as u64,
@@ -193,16 +210,29 @@ mod tests {
     }
 
     #[test]
+    fn a_congested_path_is_asked_as_a_good_one() {
+        let leg = Leg {
+            loss_ratio: 0.7,
+            round_trip: Some(ms(40)),
+            reorder: Duration::ZERO,
+            kind: Kind::Video,
+            congested: true,
+        };
+        assert_eq!(nack_plan(leg), nack_plan(Leg { loss_ratio: 0.0, congested: false, ..leg }));
+    }
+
+    #[test]
     fn reports_claim_what_repair_needs() {
-        // kind, loss -> claim, delay, interval
+        // kind, loss, congested -> claim, delay, interval
         let table = [
-            (Kind::Video, 0.0, (None, 0, 1_000)),
-            (Kind::Video, 0.3, (Some(0), 10_000, 200)),
-            (Kind::Audio, 0.1, (Some(25), 10_000, 200)),
-            (Kind::Audio, 0.7, (Some(51), 10_000, 200)),
+            (Kind::Video, 0.0, false, (Some(0), 0, 1_000)),
+            (Kind::Video, 0.3, false, (Some(0), 10_000, 200)),
+            (Kind::Audio, 0.1, false, (Some(25), 10_000, 200)),
+            (Kind::Audio, 0.7, false, (Some(51), 10_000, 200)),
+            (Kind::Video, 0.3, true, (None, 0, 200)),
         ];
-        for (kind, loss, want) in table {
-            let plan = report_plan(kind, loss, ms(1_000));
+        for (kind, loss, congested, want) in table {
+            let plan = report_plan(kind, loss, congested, ms(1_000));
             let got = (plan.fraction_lost, plan.delay_more.as_millis(), plan.interval.as_millis());
             assert_eq!(got, want, "{kind:?} {loss}");
         }

@@ -133,7 +133,7 @@ impl Room {
         for section in &connection.inbound {
             if let Some(publication) = self.publications.get_mut(section.publication) {
                 let loss = path.video_loss.or_else(|| publication.loss_ratio()).unwrap_or(0.0);
-                let plan = plan::report_plan(publication.kind, loss, calm);
+                let plan = plan::report_plan(publication.kind, loss, path.congested, calm);
                 interval = interval.min(plan.interval);
                 publication.report(context.now, path, plan, &mut blocks);
             }
@@ -229,7 +229,7 @@ pub(super) fn path_state(connection: &Connection, publications: &Slab<Publicatio
     let video = connection.inbound.iter().filter_map(|section| publications.get(section.publication));
     let video = video.filter(|p| p.kind == Kind::Video && p.is_on(now));
     let video_loss = video.filter_map(Publication::loss_ratio).fold(None, |most, loss| worse(most, Some(loss)));
-    PathState { round_trip: connection.round_trip, video_loss }
+    PathState { round_trip: connection.round_trip, video_loss, congested: connection.uplink.is_congested(now) }
 }
 
 /// Each copy in a datagram of its own: they are to be lost apart from each other.

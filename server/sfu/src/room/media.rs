@@ -224,6 +224,7 @@ fn take_red(
     let red = Red::parse(opened.payload).map_err(|_| DropReason::Rtp)?;
     let layer = bind(context, publication, clock_hz, opened)?;
     let older = red.redundant().count() as u64;
+    let mut filled: Option<Taken> = None;
     for (distance, block) in (1..=older).rev().zip(red.redundant()) {
         let Some(seq) = opened.seq.0.checked_sub(distance).map(SeqExt) else { continue };
         if block.data.is_empty() || !publication.lacks(seq) {
@@ -241,12 +242,23 @@ fn take_red(
         };
         if let Ok(taken) = publication.handle_media(context.now, layer, repair) {
             count_taken(context, taken);
+            // The first block that was taken tells whether the track starts here.
+            filled.get_or_insert(taken);
         }
     }
     let primary = Received { payload: red.primary, ..received(codec, opened) };
-    let taken = publication.handle_media(context.now, layer, primary)?;
-    count_taken(context, taken);
-    Ok(taken)
+    match (publication.handle_media(context.now, layer, primary), filled) {
+        (Ok(taken), filled) => {
+            count_taken(context, taken);
+            Ok(Taken { started: taken.started || filled.is_some_and(|filled| filled.started), ..taken })
+        }
+        // A later packet brought the primary; what was filled before it still waits to be fanned out.
+        (Err(reason), Some(filled)) => {
+            context.drop(reason);
+            Ok(Taken { round_trip: None, ..filled })
+        }
+        (Err(reason), None) => Err(reason),
+    }
 }
 
 fn count_media(context: &mut Context, codec: Codec) {

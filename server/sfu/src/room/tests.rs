@@ -160,6 +160,37 @@ fn red_gives_its_primary_and_what_was_lost_before_it() {
     assert_eq!(times, [9_600, 10_560, 11_520, 12_480]);
 }
 
+/// The first packet of a track may be lost; the one that comes instead repeats it.
+#[test]
+fn a_track_that_starts_inside_red_is_told() {
+    let mut c = context();
+    let (mut room, member) = room(&mut c);
+    let mut payload = Vec::new();
+    assert!(red::write(&mut payload, &[RedBlock { pt: Pt(111), offset: 960, data: b"ten" }], Pt(111), b"eleven"));
+    feed(&mut room, &mut c, member, &packet(MIC, 63, 11, &payload, Some("0"))).expect("taken");
+    assert_eq!(kept(&room, TrackName::Microphone), [(10, b"ten".to_vec()), (11, b"eleven".to_vec())]);
+    let events: Vec<_> = std::iter::from_fn(|| c.poll_output()).collect();
+    assert_eq!(events, [Output::Event(Event::TrackStarted { participant: A, track: TrackName::Microphone })]);
+}
+
+#[test]
+fn red_whose_primary_is_known_brings_what_was_lost_before_it() {
+    let mut c = context();
+    let (mut room, member) = room(&mut c);
+    let red = |data: &[u8], primary: &[u8]| {
+        let mut payload = Vec::new();
+        assert!(red::write(&mut payload, &[RedBlock { pt: Pt(111), offset: 960, data }], Pt(111), primary));
+        payload
+    };
+    feed(&mut room, &mut c, member, &packet(MIC, 111, 10, b"ten", Some("0"))).expect("taken");
+    feed(&mut room, &mut c, member, &packet(MIC, 63, 13, &red(b"twelve", b"thirteen"), None)).expect("taken");
+    room.flush(&mut c);
+    c.pending.clear();
+    feed(&mut room, &mut c, member, &packet(MIC, 63, 12, &red(b"eleven", b"twelve"), None)).expect("it filled a hole");
+    assert_eq!(c.pending.len(), 1, "what was filled is to be fanned out");
+    assert_eq!(kept(&room, TrackName::Microphone).len(), 4);
+}
+
 #[test]
 fn random_packets_cost_themselves_only() {
     let mut c = context();

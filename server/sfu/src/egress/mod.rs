@@ -251,7 +251,10 @@ impl Subscription {
 
     /// Sends a packet again that left under `out`, unasked.
     pub(crate) fn copy(&mut self, publication: &Publication, source: SeqExt, out: SeqExt, outlet: &mut Outlet<'_>) {
-        if self.running != Some(publication.epoch()) {
+        // After a new start its number stands for another packet, or for another time of the same one: sealed again it
+        // would give the key away (RFC 7714 section 10).
+        let mapped = self.munger.source_of(out.seq()) == Some((source, out));
+        if self.running != Some(publication.epoch()) || !mapped {
             return;
         }
         let Some(packet) = publication.history().get(source) else { return };

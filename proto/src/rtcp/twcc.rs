@@ -122,6 +122,13 @@ fn measure(bytes: &[u8], packet_count: u16) -> Result<(usize, usize), Malformed>
     while left > 0 {
         let chunk = u16_at(bytes, chunk_bytes)?;
         chunk_bytes += 2;
+        if chunk >> 15 == 0 {
+            // A run takes as long as a single symbol, however long it is.
+            let count = usize::from(chunk & 0x1fff).min(left);
+            delta_bytes += count * Symbol::from_bits(chunk >> 13).delta_bytes();
+            left -= count;
+            continue;
+        }
         for symbol in chunk_symbols(chunk).take(left) {
             delta_bytes += symbol.delta_bytes();
             left -= 1;

@@ -196,9 +196,9 @@ impl Connection {
 
     /// Plans anew how often packets leave. `reported`: the worst that receiver reports say of audio, which carries no
     /// transport-wide numbers.
-    pub(crate) fn plan_copies(&mut self, reported: f64) {
-        let loss = self.downlink.loss_ratio().unwrap_or(reported);
-        let congested = self.downlink.is_congested();
+    pub(crate) fn plan_copies(&mut self, now: Instant, reported: f64) {
+        let loss = self.downlink.loss_ratio(now).unwrap_or(reported);
+        let congested = self.downlink.is_congested(now);
         self.copy_plans = [Kind::Audio, Kind::Video].map(|kind| plan::copy_plan(kind, loss, congested));
     }
 

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 /// Packets whose fate is remembered: half a second of 20 Mbit/s.
 const REMEMBERED: u16 = 1_024;
+/// Feedback about more packets than this is forged, or follows an outage of seconds and says nothing else. Two bytes
+/// stand for 8,191 packets, and a datagram has room for many such.
+const REPORTED_MAX: u16 = 4 * REMEMBERED;
 /// The path's own delay is the least of this time: routes change.
 const BASE_WINDOW: Duration = Duration::from_secs(10);
 /// What is there now is the least of this time: of enough packets that one was fast, at jitter of half a second.
@@ -16,6 +19,8 @@ const RECENT_WINDOW: Duration = Duration::from_millis(600);
 const STANDING_US: i64 = 80_000;
 /// After a packet was reported missing it may still come, for as long as others were late, and this.
 const SETTLE_US: i64 = 150_000;
+/// Without feedback for this long nothing is known any more: the numbered streams have ended.
+const KNOWN_FOR: Duration = Duration::from_secs(5);
 /// Packets over which loss is smoothed, about.
 const SMOOTHED_OVER: f64 = 60.0;
 
@@ -32,6 +37,8 @@ pub(crate) struct DownlinkPath {
     /// The negated delays: the latest of them.
     latest: Least,
     loss_ratio: Option<f64>,
+    /// When that was measured last.
+    measured: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +67,7 @@ impl DownlinkPath {
             recent: Least::new(now, RECENT_WINDOW),
             latest: Least::new(now, RECENT_WINDOW),
             loss_ratio: None,
+            measured: now,
         }
     }
 
@@ -79,7 +87,7 @@ impl DownlinkPath {
     }
 
     pub(crate) fn handle_feedback(&mut self, now: Instant, feedback: &Twcc<'_>) {
-        if self.packets.is_empty() {
+        if self.packets.is_empty() || feedback.packet_count > REPORTED_MAX {
             return;
         }
         for status in feedback.statuses() {
@@ -104,15 +112,19 @@ impl DownlinkPath {
         self.settle(now);
     }
 
-    /// Smoothed, 0…1; late packets are not lost. `None` until known.
-    pub(crate) fn loss_ratio(&self) -> Option<f64> {
-        self.loss_ratio
+    /// Smoothed, 0…1; late packets are not lost. `None` until known, and when that is long ago.
+    pub(crate) fn loss_ratio(&self, now: Instant) -> Option<f64> {
+        self.loss_ratio.filter(|_| self.is_known(now))
     }
 
     /// Every packet waits on the way.
-    pub(crate) fn is_congested(&self) -> bool {
-        let pair = self.recent.least().zip(self.base.least());
+    pub(crate) fn is_congested(&self, now: Instant) -> bool {
+        let pair = self.recent.least().zip(self.base.least()).filter(|_| self.is_known(now));
         pair.is_some_and(|(recent, base)| recent - base > STANDING_US)
+    }
+
+    fn is_known(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.measured) < KNOWN_FOR
     }
 
     fn settle(&mut self, now: Instant) {
@@ -129,6 +141,7 @@ impl DownlinkPath {
             self.unsettled = self.unsettled.wrapping_add(1);
         }
         if all > 0 {
+            self.measured = now;
             let ratio = f64::from(lost) / f64::from(all);
             let weight = (f64::from(all) / SMOOTHED_OVER).min(0.5);
             self.loss_ratio = Some(self.loss_ratio.map_or(ratio, |before| before + weight * (ratio - before)));
@@ -182,11 +195,13 @@ mod tests {
                 let Ok(Rtcp::Twcc(feedback)) = packet else { panic!("{packet:?}") };
                 path.handle_feedback(t + Duration::from_micros(at_us as u64), &feedback);
             }
-            if path.is_congested() {
+            if path.is_congested(t + Duration::from_micros(at_us as u64)) {
                 congested.push(tenth);
             }
         }
-        Run { congested, loss: path.loss_ratio().expect("measured") }
+        let end = t + Duration::from_secs(10);
+        assert_eq!(path.loss_ratio(end + KNOWN_FOR), None, "what was long ago says nothing of now");
+        Run { congested, loss: path.loss_ratio(end).expect("measured") }
     }
 
     fn noise(n: u64) -> u64 {

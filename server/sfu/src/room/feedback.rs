@@ -78,7 +78,7 @@ impl Room {
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.handle_report(block.fraction_lost, block.jitter);
         }
-        self.plan_copies(member);
+        self.plan_copies(context, member);
     }
 
     /// RFC 4585 section 6.2.1, answered from the shared history.
@@ -111,15 +111,15 @@ impl Room {
     fn handle_transport_feedback(&mut self, context: &Context, member: u32, feedback: &Twcc<'_>) {
         let Some(connection) = self.connection_mut(member) else { return };
         connection.downlink.handle_feedback(context.now, feedback);
-        self.plan_copies(member);
+        self.plan_copies(context, member);
     }
 
-    fn plan_copies(&mut self, member: u32) {
+    fn plan_copies(&mut self, context: &Context, member: u32) {
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
         let subscriptions = connection.outgoing.values().filter_map(|key| self.subscriptions.get(*key));
         let audio = subscriptions.filter(|s| s.kind == Kind::Audio).filter_map(|s| s.remote().loss_ratio);
         let reported = audio.fold(0.0, f64::max);
-        connection.plan_copies(reported);
+        connection.plan_copies(context.now, reported);
     }
 
     fn handle_extended(&mut self, context: &Context, member: u32, report: &Xr<'_>) {

@@ -202,7 +202,7 @@ impl Room {
         let round_trip = connection.round_trip;
         let (loss_ratio, jitter) = self.uplink_of(connection, now);
         let uplink = quality::grade(Path { loss_ratio, round_trip, jitter, alive });
-        let (loss_ratio, jitter) = self.downlink_of(connection);
+        let (loss_ratio, jitter) = self.downlink_of(connection, now);
         let downlink = quality::grade(Path { loss_ratio, round_trip, jitter, alive });
         Some(Quality { uplink, downlink })
     }
@@ -216,9 +216,9 @@ impl Room {
     }
 
     /// The worst of what it reports about what it gets.
-    fn downlink_of(&self, connection: &Connection) -> (Option<f64>, Duration) {
+    fn downlink_of(&self, connection: &Connection, now: Instant) -> (Option<f64>, Duration) {
         let remotes = connection.outgoing.values().filter_map(|key| self.subscriptions.get(*key)).map(|s| s.remote());
-        remotes.fold((connection.downlink.loss_ratio(), Duration::ZERO), |(loss, jitter), remote| {
+        remotes.fold((connection.downlink.loss_ratio(now), Duration::ZERO), |(loss, jitter), remote| {
             (worse(loss, remote.loss_ratio), jitter.max(remote.jitter))
         })
     }

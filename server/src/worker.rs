@@ -166,10 +166,8 @@ impl Thread {
     fn run(mut self) {
         let mut batch = ReceiveBatch::new();
         loop {
-            if !self.take_inputs() {
-                return;
-            }
-            let busy = self.receive(&mut batch);
+            let Some(more) = self.take_inputs() else { return };
+            let busy = self.receive(&mut batch) || more;
             self.clock.resync();
             let now = self.clock.now();
             if self.worker.poll_timeout().is_some_and(|(at, _)| at <= now.instant) {
@@ -183,10 +181,10 @@ impl Thread {
         }
     }
 
-    /// `false`: stop.
-    fn take_inputs(&mut self) -> bool {
+    /// Whether there may be more. `None`: stop.
+    fn take_inputs(&mut self) -> Option<bool> {
         for _ in 0..PASS {
-            let Ok(input) = self.mailbox.try_recv() else { return true };
+            let Ok(input) = self.mailbox.try_recv() else { return Some(false) };
             match input {
                 Input::Command(command) => self.worker.handle_command(self.clock.now(), command),
                 Input::TcpOpened { path, out, owner } => {
@@ -203,10 +201,10 @@ impl Thread {
                 Input::Stats(reply) => {
                     let _ = reply.send(Report { engine: self.worker.stats(), udp: self.counters });
                 }
-                Input::Stop => return false,
+                Input::Stop => return None,
             }
         }
-        true
+        Some(true)
     }
 
     /// One batch from each socket, under one reading of the clock. `true`: there may be more.
@@ -284,10 +282,11 @@ impl Thread {
             tracing::error!(%error, worker = self.index, "waiting for media failed");
             std::thread::sleep(RETRY);
         }
-        if self.wake.pending.swap(false, Ordering::AcqRel) {
-            let mut drain = [0; 8];
-            while self.wake_receiver.recv(&mut drain).is_ok() {}
-        }
+        // Bytes first, then the flag: the other way round the byte of a wake-up in between is eaten while its flag stays,
+        // and no later one sends any. A byte without a flag is an old wake-up's.
+        let mut drain = [0; 8];
+        while self.wake_receiver.recv(&mut drain).is_ok() {}
+        self.wake.pending.swap(false, Ordering::AcqRel);
     }
 
     fn count_received(&mut self, bytes: usize) {

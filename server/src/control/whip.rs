@@ -94,7 +94,9 @@ impl Control {
         let pending = Pending { app, user: user.clone(), direction, sdp, until, reply, resource: named };
         self.whips.pending.insert(id, pending);
         match known {
-            Some((known, _)) if known.user == user && known.room == room => self.offer_whip(now, id, known.seat),
+            Some((known, _)) if known.app == app && known.user == user && known.room == room => {
+                self.offer_whip(now, id, known.seat)
+            }
             Some(_) | None => {
                 self.tell_calls(now, Command::EnterWithoutSession { app, request: id, user, room, private_map_key });
             }

@@ -56,7 +56,10 @@ async fn connection(stream: TcpStream, remote: SocketAddr, workers: &[worker::Ha
     let (out, queue) = mpsc::channel(QUEUE);
     for worker in workers {
         let opened = Input::TcpOpened { path, out: out.clone(), owner: owner.clone() };
-        worker.send(opened).map_err(|_| io::Error::other("a worker is overloaded"))?;
+        if worker.send(opened).is_err() {
+            workers.iter().for_each(|worker| drop(worker.send(Input::TcpClosed { path })));
+            return Err(io::Error::other("a worker is overloaded"));
+        }
     }
     drop(out);
     let (read, write) = stream.into_split();

@@ -151,6 +151,9 @@ export class Inbox {
     const flow = this.#flow;
     const { call } = flow;
     if (!call || call.groupID) return;
+    // Anybody of the app can write one; only the other side of this call may ask for it.
+    const known = signal.from === call.inviter || call.invitees.has(signal.from) || flow.seat.users().includes(signal.from);
+    if (!known) return;
     if (signal.action === Action.INVITE) {
       if (signal.room !== null && signal.room !== call.room) return;
       flow.answer(call, signal.inviteID, signal.inviter, Action.ACCEPT, [flow.me], { cmd: 'switchToAudio' }).catch((error) => flow.fault(error));

@@ -137,9 +137,22 @@ pub fn start(
         if pin {
             udp::pin_to_core(index);
         }
+        let _guard = Guard;
         thread.run();
     })?;
     Ok((handle, join))
+}
+
+/// A media thread that failed leaves its rooms dead and nobody to tell them: whoever runs this process starts it again.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a media thread failed: the process ends");
+            std::process::abort();
+        }
+    }
 }
 
 struct Tcp {

@@ -197,9 +197,12 @@ impl Connection {
     /// Plans anew how often packets leave. `reported`: the worst that receiver reports say of audio, which carries no
     /// transport-wide numbers.
     pub(crate) fn plan_copies(&mut self, now: Instant, reported: f64) {
-        let loss = self.downlink.loss_ratio(now).unwrap_or(reported);
         let congested = self.downlink.is_congested(now);
-        self.copy_plans = [Kind::Audio, Kind::Video].map(|kind| plan::copy_plan(kind, loss, congested));
+        // Without transport-cc nothing tells a full path from a bad one: audio gets a few copies, video none.
+        let unsure = [reported.min(plan::LOSS_UNSURE), 0.0];
+        let [audio, video] = self.downlink.loss_ratio(now).map_or(unsure, |loss| [loss; 2]);
+        self.copy_plans =
+            [(Kind::Audio, audio), (Kind::Video, video)].map(|(kind, loss)| plan::copy_plan(kind, loss, congested));
     }
 
     /// One measurement of the round trip.

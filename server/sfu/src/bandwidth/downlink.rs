@@ -6,11 +6,13 @@ use super::least::Least;
 use carillon_proto::rtcp::Twcc;
 use std::time::{Duration, Instant};
 
-/// Packets whose fate is remembered: half a second of 20 Mbit/s.
+/// Packets whose fate is remembered: half a second of 20 Mbit/s at first, and as many as need be up to two seconds of it:
+/// copies are numbered too. Powers of two.
 const REMEMBERED: u16 = 1_024;
+const REMEMBERED_MAX: u16 = 4_096;
 /// Feedback about more packets than this is forged, or follows an outage of seconds and says nothing else. Two bytes
 /// stand for 8,191 packets, and a datagram has room for many such.
-const REPORTED_MAX: u16 = 4 * REMEMBERED;
+const REPORTED_MAX: u16 = REMEMBERED_MAX;
 /// The path's own delay is the least of this time: routes change.
 const BASE_WINDOW: Duration = Duration::from_secs(10);
 /// What is there now is the least of this time: of enough packets that one was fast, at jitter of half a second.
@@ -43,9 +45,15 @@ pub(crate) struct DownlinkPath {
 
 #[derive(Debug, Clone, Copy)]
 struct Sent {
-    /// Since the path's start.
-    at_us: i64,
+    /// Tenths of milliseconds since the path's start, wrapping each five days.
+    at: u32,
     fate: Fate,
+}
+
+impl Sent {
+    fn age_us(self, now_tenths: u32) -> i64 {
+        i64::from(now_tenths.wrapping_sub(self.at)) * 100
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,15 +82,15 @@ impl DownlinkPath {
     /// A packet leaves: the number that it carries.
     pub(crate) fn number(&mut self, now: Instant) -> u16 {
         if self.packets.is_empty() {
-            self.packets = vec![Sent { at_us: 0, fate: Fate::Unknown }; usize::from(REMEMBERED)];
+            self.packets = vec![Sent { at: 0, fate: Fate::Unknown }; usize::from(REMEMBERED)];
+        }
+        if self.next.wrapping_sub(self.unsettled) >= self.remembered() {
+            self.make_room();
         }
         let seq = self.next;
-        let at_us = self.micros(now);
-        *self.packet(seq) = Sent { at_us, fate: Fate::Unknown };
+        let at = self.tenths(now);
+        *self.packet(seq) = Sent { at, fate: Fate::Unknown };
         self.next = seq.wrapping_add(1);
-        if self.next.wrapping_sub(self.unsettled) > REMEMBERED {
-            self.unsettled = self.next.wrapping_sub(REMEMBERED);
-        }
         seq
     }
 
@@ -90,9 +98,10 @@ impl DownlinkPath {
         if self.packets.is_empty() || feedback.packet_count > REPORTED_MAX {
             return;
         }
+        let (now_us, now_tenths) = (self.micros(now), self.tenths(now));
         for status in feedback.statuses() {
             // A forged or very late one speaks of numbers that were not sent, or are used again.
-            if self.next.wrapping_sub(status.seq).wrapping_sub(1) >= REMEMBERED {
+            if self.next.wrapping_sub(status.seq).wrapping_sub(1) >= self.remembered() {
                 continue;
             }
             let Some(arrival_us) = status.arrival_us else {
@@ -104,7 +113,8 @@ impl DownlinkPath {
             };
             let packet = self.packet(status.seq);
             packet.fate = Fate::Arrived;
-            let delay_us = arrival_us - packet.at_us;
+            let sent_us = now_us - packet.age_us(now_tenths);
+            let delay_us = arrival_us - sent_us;
             self.base.note(now, delay_us);
             self.recent.note(now, delay_us);
             self.latest.note(now, -delay_us);
@@ -129,11 +139,11 @@ impl DownlinkPath {
 
     fn settle(&mut self, now: Instant) {
         let spread_us = self.latest.least().zip(self.recent.least()).map_or(0, |(latest, least)| -latest - least);
-        let before_us = self.micros(now) - SETTLE_US - spread_us;
+        let (settled_us, now_tenths) = (SETTLE_US + spread_us, self.tenths(now));
         let (mut lost, mut all) = (0u32, 0u32);
         while self.unsettled != self.next {
             let packet = *self.packet(self.unsettled);
-            if packet.at_us > before_us {
+            if packet.age_us(now_tenths) < settled_us {
                 break;
             }
             all += u32::from(packet.fate != Fate::Unknown);
@@ -149,7 +159,32 @@ impl DownlinkPath {
     }
 
     fn packet(&mut self, seq: u16) -> &mut Sent {
-        &mut self.packets[usize::from(seq % REMEMBERED)]
+        let index = usize::from(seq % self.remembered());
+        &mut self.packets[index]
+    }
+
+    /// At least one.
+    fn remembered(&self) -> u16 {
+        (self.packets.len() as u16).max(1)
+    }
+
+    /// Twice as many are remembered; at the bound the oldest goes.
+    fn make_room(&mut self) {
+        let len = self.remembered();
+        if len >= REMEMBERED_MAX {
+            self.unsettled = self.unsettled.wrapping_add(1);
+            return;
+        }
+        let kept: Vec<Sent> = (0..len).map(|n| *self.packet(self.next.wrapping_sub(len - n))).collect();
+        self.packets.resize(usize::from(2 * len), Sent { at: 0, fate: Fate::Unknown });
+        for (n, sent) in (0..).zip(kept) {
+            let seq = self.next.wrapping_sub(len).wrapping_add(n);
+            *self.packet(seq) = sent;
+        }
+    }
+
+    fn tenths(&self, now: Instant) -> u32 {
+        ((now.saturating_duration_since(self.started).as_micros() / 100) & 0xffff_ffff) as u32
     }
 
     fn micros(&self, now: Instant) -> i64 {
@@ -213,6 +248,27 @@ mod tests {
         let run = run(|n| (noise(n) % 10 < 5).then_some(20_000));
         assert!((0.35..0.65).contains(&run.loss), "{}", run.loss);
         assert!(run.congested.is_empty(), "{:?}", run.congested);
+    }
+
+    #[test]
+    fn many_packets_a_second_are_settled_too() {
+        let (t, mut loss) = (start(), Vec::new());
+        let mut path = DownlinkPath::new(t);
+        for ms in 0..3_000u64 {
+            let now = t + Duration::from_millis(ms);
+            let numbers: Vec<u16> = (0..8).map(|_| path.number(now)).collect();
+            let came: Vec<_> =
+                numbers.iter().filter(|n| *n % 4 == 0).map(|n| (u64::from(*n), 1_000 * ms as i64)).collect();
+            let mut out = Vec::new();
+            twcc::write(&mut out, Ssrc(1), Ssrc(2), 0, &came);
+            for packet in rtcp::packets(&out) {
+                let Ok(Rtcp::Twcc(feedback)) = packet else { panic!("{packet:?}") };
+                path.handle_feedback(now, &feedback);
+            }
+            loss.extend(path.loss_ratio(now));
+        }
+        assert_eq!(path.packets.len(), usize::from(2 * REMEMBERED));
+        assert!(loss.len() > 2_500, "{}", loss.len());
     }
 
     #[test]

@@ -145,6 +145,8 @@ impl CopyPlan {
 /// (Chromium behind a repeating proxy); audio is small and has less time, so it gets more.
 const COPIES: [(f64, u8, u8); 7] =
     [(0.75, 13, 13), (0.65, 7, 9), (0.5, 4, 6), (0.35, 2, 4), (0.2, 1, 3), (0.1, 0, 2), (0.03, 0, 1)];
+/// Loss is believed up to here where it may be congestion's.
+pub(crate) const LOSS_UNSURE: f64 = 0.2;
 const VIDEO_SPACING: Duration = Duration::from_millis(8);
 const AUDIO_SPACING: Duration = Duration::from_millis(10);
 

@@ -3,6 +3,7 @@
 # make kit    the vendor's unmodified call kits on this server: mini-program engines in Node, the Vue kit in Chromium
 # make interop  calls between clients of another WebRTC stack, webrtc-rs (a part of make test)
 # make figures  print how long a player in Chromium waits for its first picture, beside a bare handshake
+# make weather  calls in Chromium on bad networks: the whole table, three seeds a cell (about an hour), as text and weather.json
 # make browser-figures  the browser tests, with the frame rates that an idle machine must reach
 # make audit  licences, advisories and sources of the dependencies (cargo deny)
 # make fuzz   ten minutes of coverage-guided fuzzing per target (nightly features, not part of the tests)
@@ -17,7 +18,7 @@ ifdef CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release
 endif
 
-.PHONY: help run build test fmt clippy unit web gateway browser kit bench figures audit fuzz browser-figures browser-deps npm-deps kit-deps
+.PHONY: help run build test fmt clippy unit interop web gateway browser kit bench figures weather audit fuzz browser-figures browser-deps npm-deps kit-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -29,7 +30,7 @@ run: build
 	$(RELEASE)/carillon serve
 
 test:
-	@.ci/parts fmt clippy unit web gateway browser kit bench
+	@.ci/parts fmt clippy unit interop web gateway browser kit bench
 
 fmt:
 	cargo fmt --all --check
@@ -76,6 +77,16 @@ bench:
 
 figures: build npm-deps browser-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" node tests/figures/setup.mjs
+
+# CELLS=loss30,loss70 SEEDS=1 SECONDS_EACH=10 for a part of it.
+CELLS ?=
+SEEDS ?= 3
+SECONDS_EACH ?= 30
+weather: build npm-deps browser-deps
+	command -v espeak-ng >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends espeak-ng; }
+	$(CARGO) build --release -p carillon-loadtest
+	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" CARILLON_LOADTEST_BIN="$(abspath $(RELEASE))/carillon-loadtest" \
+	    node tests/weather/weather.mjs $(if $(CELLS),--cells $(CELLS)) --seeds $(SEEDS) --seconds $(SECONDS_EACH) --json weather.json
 
 audit:
 	cargo deny --offline check bans licenses sources

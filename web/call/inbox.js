@@ -179,12 +179,11 @@ export class Inbox {
       if (signal.action === Action.CANCEL) this.#isNew(signal.inviteID);
       return;
     }
-    const answering = call.groupID && signal.inviteeList.length > 0 ? signal.inviteeList : [signal.from];
     switch (signal.action) {
       case Action.ACCEPT:
-        return this.#accepted(call, answering);
+        return this.#accepted(call, signal);
       case Action.REJECT:
-        return this.#rejected(call, answering, signal.busy, signal.inviteID);
+        return this.#rejected(call, signal);
       case Action.CANCEL:
         return this.#canceled(call, signal);
       case Action.TIMEOUT:
@@ -194,20 +193,24 @@ export class Inbox {
     }
   }
 
-  /** @param {Call} call @param {string[]} users */
-  #accepted(call, users) {
+  // Everybody answers for oneself: what the message says of others is not believed, nor is one who was not invited.
+
+  /** @param {Call} call @param {Signal} signal */
+  #accepted(call, { from }) {
     const flow = this.#flow;
-    flow.settle(call, users, 'accepted');
-    for (const userID of users) flow.host.emit(E.USER_ACCEPT, { userID });
+    if (!call.invitees.has(from)) return;
+    flow.settle(call, [from], 'accepted');
+    flow.host.emit(E.USER_ACCEPT, { userID: from });
     if (call.role === 'inviter') flow.connect(call);
   }
 
-  /** @param {Call} call @param {string[]} users @param {boolean} busy @param {string} inviteID */
-  #rejected(call, users, busy, inviteID) {
+  /** @param {Call} call @param {Signal} signal */
+  #rejected(call, { from, busy, inviteID }) {
     const flow = this.#flow;
-    flow.settle(call, users, busy ? 'busy' : 'rejected');
-    for (const userID of users) flow.host.emit(busy ? E.LINE_BUSY : E.REJECT, { userID, invitee: userID, inviteID, reason: busy ? 'line busy' : 'reject' });
-    flow.endIfAlone(call, busy ? CancelReason.LINE_BUSY : CancelReason.REJECTED, users[0]);
+    if (!call.invitees.has(from)) return;
+    flow.settle(call, [from], busy ? 'busy' : 'rejected');
+    flow.host.emit(busy ? E.LINE_BUSY : E.REJECT, { userID: from, invitee: from, inviteID, reason: busy ? 'line busy' : 'reject' });
+    flow.endIfAlone(call, busy ? CancelReason.LINE_BUSY : CancelReason.REJECTED, from);
   }
 
   /** @param {Call} call @param {Signal} signal */

@@ -118,7 +118,11 @@ fn render_media(page: &mut Page, workers: &[Report]) {
     page.family("drops", kind, "What came in and was not used.", "reason", &drops);
     let unsent = [("full", sum(|w| w.udp.dropped_full)), ("error", sum(|w| w.udp.dropped_error))];
     page.family("datagrams_unsent", kind, "Datagrams the kernel did not take.", "reason", &unsent);
-    page.counter("media_events_dropped", "Events the control thread had no place for.", sum(|w| w.udp.events_dropped));
+    page.counter(
+        "media_events_dropped",
+        "Loudness and quality reports that the control thread had no place for.",
+        sum(|w| w.udp.events_dropped),
+    );
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

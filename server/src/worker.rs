@@ -1,11 +1,14 @@
 //! A media thread: datagrams in, `carillon_sfu::Worker`, datagrams out, one timer. It shares nothing: commands come
 //! through a bounded mailbox, events leave through the control thread's.
 
+mod events;
+
 use crate::clock::Clock;
 use crate::control;
 use crate::udp::{self, ReceiveBatch, SendOutcome, UdpSocket};
-use carillon_sfu::{Command, Output, Path, Protocol, Stats, Worker};
-use std::collections::{HashMap, VecDeque};
+use carillon_sfu::{Command, Path, Protocol, Stats, Worker};
+use events::Events;
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
@@ -19,8 +22,6 @@ use tokio::sync::{mpsc, oneshot};
 const MAILBOX: usize = 4096;
 /// Inputs and receive batches taken in one pass, so that neither starves the other.
 const PASS: usize = 256;
-/// Events waiting for the control thread. Beyond, the oldest go: they tell a state that newer ones tell again.
-const EVENTS: usize = 8192;
 /// The longest sleep.
 const IDLE: Duration = Duration::from_secs(1);
 /// How soon events that found the control thread's channel full are offered again.
@@ -130,7 +131,7 @@ pub fn start(
         wake,
         wake_receiver: receiver,
         tcp: HashMap::new(),
-        events: VecDeque::new(),
+        events: Events::default(),
         counters: UdpCounters::default(),
     };
     let join = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
@@ -171,7 +172,7 @@ struct Thread {
     wake_receiver: UnixDatagram,
     /// Bounded by the listener's connection limit.
     tcp: HashMap<Path, Tcp>,
-    events: VecDeque<Output>,
+    events: Events,
     counters: UdpCounters,
 }
 
@@ -271,18 +272,9 @@ impl Thread {
 
     fn tell_control(&mut self) {
         while let Some(output) = self.worker.poll_output() {
-            if self.events.len() >= EVENTS {
-                self.events.pop_front();
-                self.counters.events_dropped += 1;
-            }
-            self.events.push_back(output);
+            self.counters.events_dropped += self.events.push(output);
         }
-        while let Some(output) = self.events.pop_front() {
-            if let Err(output) = self.control.media(output) {
-                self.events.push_front(output);
-                break;
-            }
-        }
+        self.events.offer(|output| self.control.media(output));
     }
 
     fn sleep(&mut self) {

@@ -27,12 +27,13 @@ impl Handle {
         })
     }
 
-    /// What a media worker said; it keeps what does not fit now.
+    /// What a media worker said; it keeps what does not fit now. Where the control thread is gone nobody is left to tell.
     pub(crate) fn media(&self, output: Output) -> Result<(), Output> {
-        self.send(Input::Media(output)).map_err(|input| {
-            let Input::Media(output) = *input else { unreachable!("the input that was sent comes back") };
-            output
-        })
+        match self.0.try_send(Input::Media(output)) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+            Err(TrySendError::Full(Input::Media(output))) => Err(output),
+            Err(TrySendError::Full(_)) => unreachable!("the input that was sent comes back"),
+        }
     }
 }
 

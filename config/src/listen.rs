@@ -14,10 +14,12 @@ crate::section! {
         /// /metrics, /healthz and /readyz. Nobody is asked for a password here: keep it off public networks.
         pub admin: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 7980));
         /// Certificate chain (PEM) for HTTPS and WSS; "" serves plain HTTP. Browsers give camera and microphone to
-        /// HTTPS pages only, localhost aside. Read again when the file changes.
+        /// HTTPS pages only, localhost aside. Read again when the file changes; open connections stay.
         pub tls_cert: PathBuf = PathBuf::new();
         /// Private key (PEM) of the certificate.
         pub tls_key: PathBuf = PathBuf::new();
+        /// Milliseconds between two looks at certificate and key. A pair that does not fit is logged and left alone.
+        pub tls_reload_ms: u64 = 30_000, in 100..=3_600_000;
         /// The address that users reach `http` under, as "https://call.example.com"; "" for the address itself.
         pub public_url: String = String::new();
         /// Pages that may open the WebSocket, as "https://app.example.com". Empty: all. A client shows its UserSig
@@ -39,6 +41,10 @@ crate::section! {
 impl Listen {
     pub fn stop_within(&self) -> Duration {
         Duration::from_millis(self.stop_within_ms)
+    }
+
+    pub fn tls_reload(&self) -> Duration {
+        Duration::from_millis(self.tls_reload_ms)
     }
 
     /// Whether certificate files are named.

@@ -12,9 +12,6 @@ use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
-/// How soon a new certificate is seen.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
-
 /// The certificate in use, for each handshake anew.
 #[derive(Clone)]
 pub(super) struct Tls(Current);
@@ -23,10 +20,13 @@ impl Tls {
     /// Reads the certificate, and again whenever it changes, as long as anybody can make handshakes by it. Errors name
     /// the file.
     pub(super) fn start(listen: &Listen) -> io::Result<Self> {
-        let files = Files { cert: listen.tls_cert.clone(), key: listen.tls_key.clone() };
+        let files = Files::of(listen);
+        // Before they are read: a change in between is seen at the first look.
+        let used = files.changed();
         let current = Arc::new(RwLock::new(files.load()?));
         let follower = Arc::downgrade(&current);
-        tokio::spawn(async move { files.reload(&follower).await });
+        let every = listen.tls_reload();
+        tokio::spawn(async move { files.reload(every, used, &follower).await });
         Ok(Self(current))
     }
 
@@ -36,10 +36,13 @@ impl Tls {
 }
 
 pub(super) fn check(listen: &Listen) -> io::Result<()> {
-    Files { cert: listen.tls_cert.clone(), key: listen.tls_key.clone() }.load().map(drop)
+    Files::of(listen).load().map(drop)
 }
 
 type Current = Arc<RwLock<Arc<ServerConfig>>>;
+
+/// When certificate and key were written. `None`: the file is not there.
+type Changed = [Option<SystemTime>; 2];
 
 struct Files {
     cert: PathBuf,
@@ -47,11 +50,15 @@ struct Files {
 }
 
 impl Files {
-    /// A pair that does not fit (half written) leaves the old one in use and is tried again.
-    async fn reload(&self, current: &Weak<RwLock<Arc<ServerConfig>>>) {
-        let mut used = self.changed();
+    fn of(listen: &Listen) -> Self {
+        Self { cert: listen.tls_cert.clone(), key: listen.tls_key.clone() }
+    }
+
+    /// A pair that does not fit (half written) leaves the old one in use and is tried again; it is told of once.
+    async fn reload(&self, every: Duration, mut used: Changed, current: &Weak<RwLock<Arc<ServerConfig>>>) {
+        let mut refused = None;
         loop {
-            sleep(LOOK_EVERY).await;
+            sleep(every).await;
             let Some(current) = current.upgrade() else { return };
             let seen = self.changed();
             if seen == used {
@@ -63,12 +70,16 @@ impl Files {
                     used = seen;
                     tracing::info!("the certificate was read again");
                 }
-                Err(error) => tracing::error!(%error, "the new certificate is not usable: the old one stays"),
+                Err(error) => {
+                    if refused.replace(seen) != Some(seen) {
+                        tracing::error!(%error, "the new certificate is not usable: the old one stays");
+                    }
+                }
             }
         }
     }
 
-    fn changed(&self) -> [Option<SystemTime>; 2] {
+    fn changed(&self) -> Changed {
         [&self.cert, &self.key].map(|path| std::fs::metadata(path).and_then(|m| m.modified()).ok())
     }
 

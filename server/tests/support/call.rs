@@ -19,8 +19,11 @@ pub struct Call {
 
 impl Call {
     pub async fn connect(server: &Server) -> Self {
-        let mut amy = Client::sign_in(server, "amy").await;
-        let mut ben = Client::sign_in(server, "ben").await;
+        Self::between(Client::sign_in(server, "amy").await, Client::sign_in(server, "ben").await).await
+    }
+
+    /// Amy and Ben are signed in, by whatever way.
+    pub async fn between(mut amy: Client, mut ben: Client) -> Self {
         let invite = invitation("invite-1", "amy", "ben", ROOM);
         amy.ok("room.enter", json!({"room": ROOM})).await;
         send_signal(&mut amy, "ben", &invite).await;

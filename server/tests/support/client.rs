@@ -6,12 +6,19 @@ use carillon_proto::user_sig::UserSig;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// What a WebSocket runs over: TCP, or TLS.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<W: AsyncRead + AsyncWrite + Unpin + Send> Wire for W {}
 
 /// One WebSocket, whatever is said on it.
-pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(WebSocketStream<Box<dyn Wire>>);
 
 /// What a socket brings.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,9 +34,16 @@ impl Socket {
     }
 
     pub async fn try_open(server: &Server) -> Result<Self, String> {
-        let connecting = connect_async(format!("ws://{}/ws", server.http));
-        let connected = tokio::time::timeout(PATIENCE, connecting).await.map_err(|e| e.to_string())?;
-        connected.map(|(ws, _)| Self(ws)).map_err(|e| e.to_string())
+        let wire = TcpStream::connect(server.http).await.map_err(|e| e.to_string())?;
+        Self::try_over(wire, format!("ws://{}/ws", server.http)).await
+    }
+
+    /// Over what is connected already.
+    pub async fn try_over(wire: impl Wire + 'static, request: impl IntoClientRequest + Unpin) -> Result<Self, String> {
+        let wire: Box<dyn Wire> = Box::new(wire);
+        let opening = tokio::time::timeout(PATIENCE, client_async(request, wire));
+        let opened = opening.await.map_err(|e| e.to_string())?;
+        opened.map(|(ws, _)| Self(ws)).map_err(|e| e.to_string())
     }
 
     /// The server may have closed already: that shows in what is read.
@@ -103,7 +117,10 @@ impl Client {
     }
 
     pub async fn sign_in_to(server: &Server, app: u32, key: &str, user: &str, device: &str) -> Self {
-        let mut socket = Socket::open(server).await;
+        Self::sign_in_on(Socket::open(server).await, app, key, user, device).await
+    }
+
+    pub async fn sign_in_on(mut socket: Socket, app: u32, key: &str, user: &str, device: &str) -> Self {
         socket.send(hello(app, user, &signature(app, key, user), device)).await;
         let welcome = socket.frame().await;
         assert_eq!(welcome["t"], "welcome", "{welcome}");

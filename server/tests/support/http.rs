@@ -29,7 +29,7 @@ pub fn get(address: SocketAddr, path: &str) -> Reply {
     ask(address, &format!("GET {path} HTTP/1.1"), "")
 }
 
-fn parse(text: &str) -> Reply {
+pub fn parse(text: &str) -> Reply {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("a head in {text:?}"));
     let head = head.to_ascii_lowercase();
     let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");

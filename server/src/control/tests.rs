@@ -4,6 +4,7 @@
 
 mod node;
 
+use super::{Input, WhipDirection, WhipRequest};
 use carillon_config::Config;
 use carillon_proto::call::Signal;
 use carillon_proto::gateway::{MediaType, code};
@@ -12,6 +13,7 @@ use carillon_proto::user_sig::{PrivateMapKey, Privileges};
 use node::{APP, Folder, KEY, Node};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 const ROOM: RoomId = RoomId::Number(7);
 const MS: Duration = Duration::from_millis(1);
@@ -226,4 +228,37 @@ fn a_private_map_key_opens_the_room_it_names_for_whom_it_names_until_it_expires(
     let key = make(APP, "amy", text, now + 60, KEY, 255);
     let other = node.ask(amy, "room.enter", json!({ "room": "7", "privateMapKey": key })).unwrap();
     assert_eq!((&other["room"], &other["participants"]), (&json!("7"), &json!([])), "a number is another room");
+}
+
+/// amy publishes by WHIP; her resource.
+fn publish(node: &mut Node) -> String {
+    let request = WhipRequest {
+        app: APP,
+        room: ROOM,
+        user: "amy".into(),
+        user_sig: node.user_sig("amy"),
+        private_map_key: None,
+        direction: WhipDirection::Publish,
+        sdp: "v=0".into(),
+        resource: None,
+    };
+    node.input(Input::Whip(request, oneshot::channel().0));
+    format!("{:032x}", 7)
+}
+
+#[test]
+fn end_of_a_whip_resource_is_told_when_it_is_stored() {
+    let folder = Folder::new("whip-end");
+    let mut node = Node::start(&folder, Config::default());
+    for deleted in [true, false] {
+        let resource = if deleted { publish(&mut node) } else { format!("{:032x}", 7) };
+        let (done, mut told) = oneshot::channel();
+        node.input(Input::WhipDelete { resource, done });
+        assert_eq!(told.try_recv(), Ok(deleted));
+    }
+    let resource = publish(&mut node);
+    folder.meddle("DROP TABLE saved");
+    let (done, mut told) = oneshot::channel();
+    node.fail(Input::WhipDelete { resource, done });
+    assert_eq!(told.try_recv(), Err(TryRecvError::Empty));
 }

@@ -53,6 +53,7 @@ pub(super) enum Release {
     Socket(SocketId, SocketOut),
     Worker(usize, carillon_sfu::Command),
     Whip(oneshot::Sender<Result<super::WhipAnswer, ErrorBody>>, Result<super::WhipAnswer, ErrorBody>),
+    WhipDeleted(oneshot::Sender<bool>, bool),
 }
 
 pub(super) struct Control {
@@ -188,7 +189,8 @@ impl Control {
             }
             Input::Whip(request, reply) => self.handle_whip(now, request, reply),
             Input::WhipDelete { resource, done } => {
-                let _ = done.send(self.handle_whip_delete(now, &resource));
+                let deleted = self.handle_whip_delete(now, &resource);
+                self.release.push(Release::WhipDeleted(done, deleted));
             }
             Input::Media(output) => {
                 for step in self.exchange.media(output) {
@@ -261,6 +263,7 @@ impl Control {
                 Release::Socket(socket, out) => self.send_to_socket(socket, out),
                 Release::Worker(worker, command) => self.send_to_worker(worker, command),
                 Release::Whip(reply, result) => drop(reply.send(result)),
+                Release::WhipDeleted(done, deleted) => drop(done.send(deleted)),
             }
         }
     }

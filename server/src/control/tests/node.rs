@@ -34,6 +34,11 @@ impl Folder {
         let _ = std::fs::remove_dir_all(&path);
         Self(path)
     }
+
+    /// What somebody else does to the database meanwhile.
+    pub(super) fn meddle(&self, sql: &str) {
+        rusqlite::Connection::open(self.0.join("carillon.db")).unwrap().execute_batch(sql).unwrap();
+    }
 }
 
 impl Drop for Folder {
@@ -88,7 +93,12 @@ impl Node {
         Self::start_at(folder, config, now.plus(down))
     }
 
-    fn input(&mut self, input: Input) {
+    /// A turn whose transaction the store does not take.
+    pub(super) fn fail(&mut self, input: Input) {
+        self.control.turn(self.now, Some(input)).unwrap_err();
+    }
+
+    pub(super) fn input(&mut self, input: Input) {
         assert_eq!(self.control.turn(self.now, Some(input)), Ok(true), "it goes on");
         for socket in self.sockets.values_mut() {
             while let Ok(out) = socket.out.try_recv() {
@@ -124,17 +134,20 @@ impl Node {
         self.sockets.insert(socket, Socket { out, requests: 0, welcome: Value::Null, events: Vec::new() });
         let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
         self.input(Input::SocketOpened { socket: SocketId(socket), from, out: sender });
-        let user = UserId::new(name).unwrap();
-        let sig = UserSig { app: APP, user, time: self.now.wall.as_secs(), expire: 86_400, userbuf: None };
         let device = json!({ "id": device.replace(' ', "-"), "platform": "web", "sync": "answers" });
         let hello = json!({
-            "t": "hello", "version": 1, "app": APP.0, "user": name, "userSig": sig.make(KEY), "device": device,
+            "t": "hello", "version": 1, "app": APP.0, "user": name, "userSig": self.user_sig(name), "device": device,
         });
         self.frame(socket, &hello);
         let known = self.sockets.get_mut(&socket).unwrap();
         known.welcome = known.events.remove(0);
         assert_eq!(known.welcome["t"], "welcome");
         socket
+    }
+
+    pub(super) fn user_sig(&self, name: &str) -> String {
+        let (user, time) = (UserId::new(name).unwrap(), self.now.wall.as_secs());
+        UserSig { app: APP, user, time, expire: 86_400, userbuf: None }.make(KEY)
     }
 
     pub(super) fn welcome(&self, socket: u64) -> &Value {

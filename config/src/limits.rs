@@ -7,7 +7,8 @@ crate::section! {
     pub struct Limits {
         /// TCP connections on `listen.http`, WebSockets among them. Above, new ones wait in the kernel.
         pub http_connections: usize = 20_000, in 16..=1_000_000;
-        /// The same from one address, loopback exempt (there a proxy stands for everybody). Above, they are closed.
+        /// The same from one address, loopback exempt (there a proxy stands for everybody). Above, they are closed. As many
+        /// ICE-TCP connections may come from it besides.
         pub http_connections_per_address: usize = 200, in 1..=1_000_000;
         /// Milliseconds for a request's headers, and for the TLS handshake.
         pub header_within_ms: u64 = 10_000, in 500..=120_000;

@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod gateway;
 pub mod metrics;
 pub mod node;
+mod places;
 pub mod store;
 pub mod tcp;
 pub mod udp;

@@ -53,7 +53,7 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
         workers: workers.to_vec(),
         random: Box::new(|| u128::from_ne_bytes(clock::random_bytes())),
     })?;
-    let tcp = tokio::spawn(tcp::serve(media.tcp, workers.clone()));
+    let tcp = tokio::spawn(tcp::serve(media.tcp, workers.clone(), config.limits.http_connections_per_address));
     let shared = Arc::new(Shared {
         control: handle.clone(),
         development: development.map(|key| (AppId(DEVELOPMENT_APP), key)),

@@ -76,14 +76,20 @@ pub struct Handle {
     wake: Arc<Wake>,
 }
 
-/// The mailbox is full or the worker is gone; the input comes back.
+/// The input was not taken.
 #[derive(Debug)]
-pub struct Refused(pub Box<Input>);
+pub enum Refused {
+    /// The mailbox is full; the input comes back.
+    Full(Box<Input>),
+    /// The worker has stopped, and with it the process soon: one that fails ends the process at once.
+    Stopped,
+}
 
 impl Handle {
     pub fn send(&self, input: Input) -> Result<(), Refused> {
         self.inputs.try_send(input).map_err(|e| match e {
-            TrySendError::Full(i) | TrySendError::Disconnected(i) => Refused(Box::new(i)),
+            TrySendError::Full(input) => Refused::Full(Box::new(input)),
+            TrySendError::Disconnected(_) => Refused::Stopped,
         })?;
         self.wake.wake();
         Ok(())
@@ -263,7 +269,9 @@ impl Thread {
                         counters.sent_datagrams += 1;
                         counters.sent_bytes += bytes.len() as u64;
                     }
-                    Err(_) => counters.dropped_full += 1,
+                    Err(mpsc::error::TrySendError::Full(_)) => counters.dropped_full += 1,
+                    // `TcpClosed` is on its way.
+                    Err(mpsc::error::TrySendError::Closed(_)) => drop(tcp.remove(&path)),
                 }
             }
         }

@@ -293,10 +293,15 @@ impl Control {
 
     fn offer_to_worker(&self, worker: usize, command: carillon_sfu::Command) -> Result<(), carillon_sfu::Command> {
         let Some(handle) = self.workers.get(worker) else { return Ok(()) };
-        handle.send(worker::Input::Command(command)).map_err(|worker::Refused(input)| {
-            let worker::Input::Command(command) = *input else { unreachable!("the input that was sent comes back") };
-            command
-        })
+        match handle.send(worker::Input::Command(command)) {
+            Ok(()) | Err(worker::Refused::Stopped) => Ok(()),
+            Err(worker::Refused::Full(input)) => {
+                let worker::Input::Command(command) = *input else {
+                    unreachable!("the input that was sent comes back")
+                };
+                Err(command)
+            }
+        }
     }
 
     fn snapshot(&self) -> Stats {

@@ -1,6 +1,7 @@
 //! Where HTTP comes in: how many connections there are, and how long each may take to say what it wants.
 
 use super::tls::Tls;
+use crate::places::{Place, Places};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -10,17 +11,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 
@@ -43,7 +42,7 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     let (alive, mut gone) = mpsc::channel(1);
     let (stopping, stopped) = watch::channel(false);
-    let mut places = Places::new(limits, alive);
+    let places = Places::new(limits.http_connections, limits.http_connections_per_address);
     let mut stop = pin!(stop);
     loop {
         let next = async {
@@ -64,9 +63,9 @@ pub(super) async fn serve(
             header_within: limits.header_within(),
             stopped: stopped.clone(),
         };
-        tokio::spawn(connection.run(stream, tls.clone(), place));
+        tokio::spawn(connection.run(stream, tls.clone(), (place, alive.clone())));
     }
-    drop((listener, places));
+    drop((listener, alive));
     let _ = stopping.send(true);
     // Yields `None` when the last place is free.
     let _: Option<Infallible> = gone.recv().await;
@@ -99,7 +98,7 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, tls: Option<Tls>, place: Place) {
+    async fn run(self, stream: TcpStream, tls: Option<Tls>, place: Held) {
         // Frames are small and wait for nothing.
         let _ = stream.set_nodelay(true);
         let Some(tls) = tls else { return self.serve(Seated { io: stream, _place: place }).await };
@@ -133,78 +132,13 @@ impl Connection {
     }
 }
 
-type ByAddress = Arc<Mutex<HashMap<IpAddr, usize>>>;
-
-/// All the connections there may be.
-struct Places {
-    free: Arc<Semaphore>,
-    by_address: ByAddress,
-    per_address: usize,
-    alive: mpsc::Sender<Infallible>,
-}
-
-impl Places {
-    fn new(limits: &Limits, alive: mpsc::Sender<Infallible>) -> Self {
-        let free = Arc::new(Semaphore::new(limits.http_connections));
-        Self { free, by_address: ByAddress::default(), per_address: limits.http_connections_per_address, alive }
-    }
-
-    /// Waits while all places are taken.
-    async fn permit(&self) -> OwnedSemaphorePermit {
-        self.free.clone().acquire_owned().await.expect("the semaphore is never closed")
-    }
-
-    /// `None`: this address has too many.
-    fn take(&mut self, permit: OwnedSemaphorePermit, from: IpAddr) -> Option<Place> {
-        let from = counted(from);
-        if let Some(from) = from {
-            let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = counts.entry(from).or_default();
-            if *count >= self.per_address {
-                return None;
-            }
-            *count += 1;
-        }
-        let by_address = self.by_address.clone();
-        Some(Place { from, by_address, _permit: permit, _alive: self.alive.clone() })
-    }
-}
-
-/// The address that a connection counts for. `None`: loopback, where a proxy stands for everybody. An IPv6 host has
-/// at least a /64 to choose its addresses from.
-fn counted(from: IpAddr) -> Option<IpAddr> {
-    match from.to_canonical() {
-        from if from.is_loopback() => None,
-        IpAddr::V4(v4) => Some(v4.into()),
-        IpAddr::V6(v6) => Some(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into()),
-    }
-}
-
-/// One connection's, from its beginning to the end of its WebSocket.
-struct Place {
-    from: Option<IpAddr>,
-    by_address: ByAddress,
-    _permit: OwnedSemaphorePermit,
-    _alive: mpsc::Sender<Infallible>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(from) = self.from else { return };
-        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&from) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&from);
-            }
-        }
-    }
-}
+/// What says that a connection goes on.
+type Held = (Place, mpsc::Sender<Infallible>);
 
 /// A stream that keeps its place as long as it lives, whoever owns it after an upgrade.
 struct Seated<S> {
     io: S,
-    _place: Place,
+    _place: Held,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Seated<S> {
@@ -224,38 +158,5 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Seated<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn places_are_counted_by_address_and_freed() {
-        let limits = Limits { http_connections: 4, http_connections_per_address: 2, ..Limits::default() };
-        let (alive, _gone) = mpsc::channel(1);
-        let mut places = Places::new(&limits, alive);
-        let from = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let mut held = Vec::new();
-        for address in ["203.0.113.1", "203.0.113.1", "2001:db8::1", "2001:db8::ffff:2"] {
-            let permit = places.permit().await;
-            held.push(places.take(permit, from(address)).expect("a place"));
-        }
-        assert_eq!(places.free.available_permits(), 0);
-        held.pop();
-        let permit = places.permit().await;
-        assert!(places.take(permit, from("::ffff:203.0.113.1")).is_none(), "the third of one address");
-        let permit = places.permit().await;
-        assert!(places.take(permit, from("2001:db8::3")).is_some());
-        drop(held);
-        assert!(places.by_address.lock().expect("sound").is_empty());
-    }
-
-    #[test]
-    fn loopback_stands_for_everybody() {
-        for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(counted(address.parse().expect("an address")), None, "{address}");
-        }
     }
 }

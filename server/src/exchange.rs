@@ -188,11 +188,10 @@ impl Exchange {
         }
     }
 
-    /// The worker could not take a command: whoever waits for its answer is told.
-    pub fn worker_refused(&mut self, command: &sfu::Command) -> Option<Step> {
-        let sfu::Command::Offer { request, .. } = command else { return None };
-        let error = ErrorBody::new(code::OVERLOADED, "the media worker is overloaded; try again");
-        self.answered(*request, Err(error))
+    /// Who serves this room, or would serve it: the worker with the fewest seats.
+    pub fn worker_of(&self, app: AppId, room: &RoomId) -> usize {
+        let place = self.places.get(&(app, room.clone()));
+        place.map_or_else(|| (0..self.load.len()).min_by_key(|&w| self.load[w]).unwrap_or(0), |place| place.worker)
     }
 
     /// What a worker said.
@@ -285,7 +284,7 @@ impl Exchange {
     fn place(&mut self, app: AppId, room: &RoomId, seat: SeatId) -> (RoomKey, usize) {
         let at = (app, room.clone());
         if !self.places.contains_key(&at) {
-            let worker = (0..self.load.len()).min_by_key(|&w| self.load[w]).unwrap_or(0);
+            let worker = self.worker_of(app, room);
             let key = RoomKey(self.draw());
             self.rooms.insert(key, at.clone());
             self.places.insert(at.clone(), Place { key, worker, seats: BTreeSet::new() });

@@ -96,6 +96,17 @@ impl Handle {
     }
 }
 
+#[cfg(test)]
+impl Handle {
+    /// A worker that takes nothing from its mailbox.
+    pub(crate) fn stuck() -> (Self, Receiver<Input>) {
+        let (inputs, mailbox) = sync_channel(MAILBOX);
+        let (sender, _) = UnixDatagram::pair().expect("sockets");
+        let wake = Arc::new(Wake { sender, pending: AtomicBool::new(false) });
+        (Self { index: 0, inputs, wake }, mailbox)
+    }
+}
+
 /// Ends another thread's `ppoll`.
 #[derive(Debug)]
 struct Wake {

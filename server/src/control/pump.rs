@@ -2,12 +2,13 @@
 
 use super::SocketOut;
 use super::thread::{Control, Release};
+use super::whip::overloaded;
 use crate::exchange::Step;
 use crate::gateway::session::SessionOutput;
 use crate::store::SqliteStore;
 use carillon_call as call;
 use carillon_chat::{self as chat, Chat, SessionId};
-use carillon_proto::gateway::{ErrorBody, Request, code};
+use carillon_proto::gateway::{ErrorBody, Offer, Request, code};
 use carillon_proto::id::{AppId, GroupId, RoomId, UserId};
 use carillon_proto::time::Now;
 use serde_json::{Value, json};
@@ -106,6 +107,11 @@ impl Control {
         let Some((app, user)) = self.who.get(&session).cloned() else { return };
         let seat = call::SessionId(session.0);
         match request {
+            Request::EnterRoom { ref room, .. } | Request::Offer(Offer { ref room, .. })
+                if self.is_behind(app, room) =>
+            {
+                self.sessions.reply(now, session, re, Err(overloaded()));
+            }
             Request::EnterRoom { room, private_map_key } => {
                 let enter = call::Command::Enter { app, session: seat, re, user, room, private_map_key };
                 self.tell_calls(now, enter);

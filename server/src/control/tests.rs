@@ -4,7 +4,9 @@
 
 mod node;
 
+use super::thread::BACKLOG;
 use super::{Input, WhipDirection, WhipRequest};
+use crate::worker;
 use carillon_config::Config;
 use carillon_proto::call::Signal;
 use carillon_proto::gateway::{MediaType, code};
@@ -261,4 +263,27 @@ fn end_of_a_whip_resource_is_told_when_it_is_stored() {
     let (done, mut told) = oneshot::channel();
     node.fail(Input::WhipDelete { resource, done });
     assert_eq!(told.try_recv(), Err(TryRecvError::Empty));
+}
+
+#[test]
+fn who_would_make_a_late_worker_later_is_refused() {
+    let folder = Folder::new("late");
+    let (worker, mailbox) = worker::Handle::stuck();
+    let mut node = Node::start_with(&folder, worker);
+    let [amy, ben] = ["amy", "ben"].map(|name| node.sign_in(name, "d1"));
+    let offer = json!({ "room": 7, "sdp": "v=0" });
+    node.ask(amy, "room.enter", json!({ "room": 7 })).unwrap();
+    while node.flood(1000) < BACKLOG {}
+    let full = node.flood(0);
+    for (who, verb, body) in [(amy, "room.offer", &offer), (ben, "room.enter", &json!({ "room": 7 }))] {
+        assert_eq!(node.ask(who, verb, body.clone()), Err(code::OVERLOADED), "{verb}");
+    }
+    assert_eq!(node.flood(0), full);
+    node.ask(amy, "room.leave", json!({ "room": 7 })).unwrap();
+    assert_eq!(node.flood(0), full + 1, "who leaves may leave");
+    assert!(mailbox.try_iter().count() > 0);
+    assert!(node.flood(0) < BACKLOG);
+    node.ask(ben, "room.enter", json!({ "room": 7 })).unwrap();
+    drop(mailbox);
+    assert_eq!(node.flood(10 * BACKLOG), 0, "nothing waits for a worker that has stopped");
 }

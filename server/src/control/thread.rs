@@ -10,7 +10,7 @@ use crate::worker;
 use carillon_call::Switchboard;
 use carillon_chat::{Chat, SessionId, StoreError};
 use carillon_proto::gateway::ErrorBody;
-use carillon_proto::id::{AppId, UserId};
+use carillon_proto::id::{AppId, RoomId, UserId};
 use carillon_proto::time::Now;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -26,6 +26,10 @@ const IDLE: Duration = Duration::from_secs(5);
 const COMMIT_AGAIN: Duration = Duration::from_millis(200);
 /// How soon a full worker mailbox is tried again.
 const RETRY: Duration = Duration::from_millis(5);
+
+/// Commands that wait behind a worker's full mailbox. Above, its rooms take in nobody and no offers; what may still come
+/// is the leaving of those who are in.
+pub(super) const BACKLOG: usize = 4096;
 
 /// What the control thread is made of.
 pub struct Parts {
@@ -268,6 +272,17 @@ impl Control {
         }
     }
 
+    /// The worker of this room has too much waiting: what would make more is refused.
+    pub(super) fn is_behind(&self, app: AppId, room: &RoomId) -> bool {
+        let worker = self.exchange.worker_of(app, room);
+        self.backlog.get(worker).is_some_and(|waiting| waiting.len() >= BACKLOG)
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.backlog.iter().map(VecDeque::len).sum()
+    }
+
     fn send_to_socket(&mut self, socket: SocketId, out: SocketOut) {
         let closing = matches!(out, SocketOut::Close { .. });
         let Some(sender) = self.sockets.get(&socket) else { return };
@@ -291,6 +306,7 @@ impl Control {
         }
     }
 
+    /// Gives back what found the mailbox full. A worker that has stopped takes everything: the process is ending.
     fn offer_to_worker(&self, worker: usize, command: carillon_sfu::Command) -> Result<(), carillon_sfu::Command> {
         let Some(handle) = self.workers.get(worker) else { return Ok(()) };
         match handle.send(worker::Input::Command(command)) {

@@ -78,7 +78,7 @@ impl Control {
         let WhipRequest { app, room, user, user_sig, private_map_key, direction, sdp, resource } = request;
         let checked = self.chat.check_user_sig(now, app, &user, &user_sig);
         let user = match checked {
-            Ok(user) if self.whips.pending.len() < PENDING => user,
+            Ok(user) if self.whips.pending.len() < PENDING && !self.is_behind(app, &room) => user,
             Ok(_) => return self.answer(reply, Err(overloaded())),
             Err(error) => return self.answer(reply, Err(error)),
         };
@@ -153,6 +153,6 @@ impl Control {
     }
 }
 
-fn overloaded() -> ErrorBody {
+pub(super) fn overloaded() -> ErrorBody {
     ErrorBody::new(code::OVERLOADED, "the server is overloaded; try again")
 }

@@ -1,10 +1,11 @@
 //! A control thread without its thread: sockets that are played, a clock that is moved, a database on disk.
 
 use crate::clock::Clock;
-use crate::control::thread::{Control, Parts};
+use crate::control::thread::{Control, Parts, Release};
 use crate::control::{Input, SocketId, SocketOut, channel};
 use crate::gateway::session::Sessions;
 use crate::store::{Retention, SqliteStore};
+use crate::worker;
 use carillon_call::Switchboard;
 use carillon_chat::Chat;
 use carillon_config::{App, Config, DevicePolicy, Secret};
@@ -64,10 +65,14 @@ struct Socket {
 
 impl Node {
     pub(super) fn start(folder: &Folder, config: Config) -> Self {
-        Self::start_at(folder, config, Now { instant: Instant::now(), wall: UnixMillis(1_700_000_000_000) })
+        Self::start_at(folder, config, a_day(), Vec::new())
     }
 
-    fn start_at(folder: &Folder, mut config: Config, now: Now) -> Self {
+    pub(super) fn start_with(folder: &Folder, worker: worker::Handle) -> Self {
+        Self::start_at(folder, Config::default(), a_day(), vec![worker])
+    }
+
+    fn start_at(folder: &Folder, mut config: Config, now: Now, workers: Vec<worker::Handle>) -> Self {
         config.apps = vec![App { id: APP.0, keys: vec![Secret::new(KEY)], devices: DevicePolicy::All }];
         let calls = carillon_call::Config { call: config.call.clone(), rooms: config.rooms.clone() };
         let seed = now.wall.0;
@@ -79,7 +84,7 @@ impl Node {
             calls: Switchboard::new(calls, seed),
             store: SqliteStore::open(&folder.0, vec![APP], Retention::from(&config.chat)).unwrap(),
             give_up_within: Duration::ZERO,
-            workers: Vec::new(),
+            workers,
             random: Box::new(|| 7),
         });
         control.restore(now).unwrap();
@@ -90,7 +95,15 @@ impl Node {
     pub(super) fn kill_and_start(self, folder: &Folder, down: Duration) -> Self {
         let Self { control, config, now, .. } = self;
         drop(control);
-        Self::start_at(folder, config, now.plus(down))
+        Self::start_at(folder, config, now.plus(down), Vec::new())
+    }
+
+    /// A turn that has this many commands for the worker. How many wait for it afterwards.
+    pub(super) fn flood(&mut self, commands: usize) -> usize {
+        let command = carillon_sfu::Command::Leave { participant: carillon_sfu::ParticipantId(u64::MAX) };
+        self.control.release.extend((0..commands).map(|_| Release::Worker(0, command.clone())));
+        self.input(Input::SocketClosed { socket: SocketId(u64::MAX) });
+        self.control.waiting()
     }
 
     /// A turn whose transaction the store does not take.
@@ -191,6 +204,10 @@ impl Node {
         let frames = std::mem::take(&mut self.sockets.get_mut(&socket).unwrap().events);
         frames.iter().filter(|frame| frame["t"] == "event").map(short).collect()
     }
+}
+
+fn a_day() -> Now {
+    Now { instant: Instant::now(), wall: UnixMillis(1_700_000_000_000) }
 }
 
 fn short(frame: &Value) -> String {

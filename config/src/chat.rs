@@ -111,6 +111,39 @@ pub struct App {
     /// Which of a user's devices may be signed in together.
     #[serde(default)]
     pub devices: DevicePolicy,
+    /// Users whose UserSig may use the REST face.
+    #[serde(default = "administrators")]
+    pub admins: Vec<String>,
+    /// Callbacks: where to, and how they are signed.
+    #[serde(default)]
+    pub callbacks: Callbacks,
+}
+
+/// The vendor's name for an app's first administrator.
+fn administrators() -> Vec<String> {
+    vec!["administrator".to_owned()]
+}
+
+impl App {
+    /// With one key, and the defaults for the rest.
+    pub fn new(id: u32, key: Secret) -> Self {
+        let (devices, callbacks) = (DevicePolicy::All, Callbacks::default());
+        Self { id, keys: vec![key], devices, admins: administrators(), callbacks }
+    }
+}
+
+/// Callbacks of one app: one address for calls and presence, one for rooms and media. Empty: none.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Callbacks {
+    /// Takes the calls' callbacks unless the REST verb `set_callback` names another address.
+    pub url: String,
+    /// Signs them: `Sign` is the hexadecimal SHA-256 of it and `RequestTime`. Empty: they are not signed.
+    pub token: Secret,
+    /// Takes the callbacks of rooms and media.
+    pub room_url: String,
+    /// Signs them: the header `Sign` is the base64 HMAC-SHA256 of the body.
+    pub room_key: Secret,
 }
 
 /// What happens to a user's other devices when one more signs in.
@@ -127,7 +160,7 @@ pub enum DevicePolicy {
 }
 
 /// Text that is never printed: no log, error or debug output shows it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -203,7 +236,7 @@ mod tests {
 
     #[test]
     fn apps_that_cannot_work_are_named() {
-        let app = |id, key: &str| App { id, keys: vec![Secret::new(key)], devices: DevicePolicy::All };
+        let app = |id, key: &str| App::new(id, Secret::new(key));
         let good = "0123456789abcdef";
         let cases = [
             (vec![app(0, good)], "apps[0].id"),

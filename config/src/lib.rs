@@ -12,7 +12,7 @@ pub mod media;
 mod print;
 mod section;
 
-pub use chat::{App, Apps, DevicePolicy, Secret};
+pub use chat::{App, Apps, Callbacks, DevicePolicy, Secret};
 pub use load::LoadError;
 pub use section::{BadValue, Knob, Section};
 #[doc(hidden)]

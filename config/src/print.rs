@@ -32,6 +32,8 @@ const APPS: &str = r#"
 # [[apps]]
 # id = 1400000001
 # keys = ["…"]       # the first signs, all verify: put a new one in front, drop the old one when its UserSigs are over
+# admins = ["administrator"]   # users whose UserSig may use the REST face
+# callbacks = { url = "", token = "", room_url = "", room_key = "" }   # webhooks of calls, of rooms and media
 # devices = "all"    # or "one_per_platform", "newest_wins": which of a user's devices stay when one more signs in
 "#;
 

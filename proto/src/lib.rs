@@ -7,6 +7,7 @@ pub mod fuzz;
 pub mod gateway;
 pub mod id;
 pub mod red;
+pub mod rest;
 pub mod rtcp;
 pub mod rtp;
 pub mod rtp_ext;

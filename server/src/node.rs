@@ -9,7 +9,7 @@ use crate::udp::UdpSocket;
 use crate::{admin, tcp, worker};
 use carillon_call::Switchboard;
 use carillon_chat::{Chat, StoreError};
-use carillon_config::{App, Config, DEVELOPMENT_APP, DevicePolicy, Secret};
+use carillon_config::{App, Config, DEVELOPMENT_APP, Secret};
 use carillon_proto::id::AppId;
 use carillon_sfu::{LocalCandidate, Protocol, Worker};
 use std::error::Error;
@@ -29,8 +29,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 pub async fn run(mut config: Config, development_key: Option<String>) -> Result<(), Failure> {
     let development = development_key.filter(|_| config.is_development());
     if let Some(key) = &development {
-        config.apps =
-            vec![App { id: DEVELOPMENT_APP, keys: vec![Secret::new(key.clone())], devices: DevicePolicy::All }];
+        config.apps = vec![App::new(DEVELOPMENT_APP, Secret::new(key.clone()))];
     }
     let clock = Clock::start();
     let store = open_store(&config)?;
@@ -49,6 +48,7 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
             clock::random_u64(),
         ),
         store,
+        apps: config.apps.clone(),
         give_up_within: config.store.give_up_within(),
         workers: workers.to_vec(),
         random: Box::new(|| u128::from_ne_bytes(clock::random_bytes())),

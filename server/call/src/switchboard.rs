@@ -163,6 +163,15 @@ impl Switchboard {
         self.calls_with(app, user).map(Call::state).collect()
     }
 
+    /// A call that is not over.
+    pub fn call(&self, app: AppId, call: &CallId) -> Option<CallState> {
+        self.calls.get(&(app, call.clone())).map(Call::state)
+    }
+
+    pub fn is_room(&self, app: AppId, room: &RoomId) -> bool {
+        self.rooms.contains_key(&(app, room.clone()))
+    }
+
     /// Rooms in which the user has a seat, for the snapshot at sign-in.
     pub fn rooms_of(&self, app: AppId, user: &UserId) -> Vec<RoomId> {
         let rooms = self.rooms_of_user.get(&(app, user.clone()));

@@ -109,12 +109,7 @@ impl Chat {
             Command::Request { session, re, request } => {
                 let Some(who) = self.sessions.get(&session).map(|s| (s.app, s.user.clone())) else { return };
                 let asked = Asked { now, session, app: who.0, user: who.1 };
-                let sent = if let Request::SendMessage(send) = &request { Some(send.client_id.clone()) } else { None };
-                let failures = self.stats.store_failures;
-                let result = self.whole(store, |chat, store| chat.request(store, &asked, request));
-                if let Some(client_id) = sent.filter(|_| self.stats.store_failures > failures) {
-                    self.forget_unstored(&asked, &client_id);
-                }
+                let result = self.answer(store, &asked, request);
                 self.outputs.push_back(Output::Reply { session, re, result });
             }
             Command::SetGroupAttribute { app, group, key, value } => {
@@ -246,6 +241,21 @@ impl Chat {
         for session in self.sessions_of(app, user).into_iter().filter(|s| Some(*s) != but) {
             self.push(session, event.clone());
         }
+    }
+
+    pub(crate) fn answer(
+        &mut self,
+        store: &mut dyn Store,
+        asked: &Asked,
+        request: Request,
+    ) -> Result<Value, ErrorBody> {
+        let sent = if let Request::SendMessage(send) = &request { Some(send.client_id.clone()) } else { None };
+        let failures = self.stats.store_failures;
+        let result = self.whole(store, |chat, store| chat.request(store, asked, request));
+        if let Some(client_id) = sent.filter(|_| self.stats.store_failures > failures) {
+            self.forget_unstored(asked, &client_id);
+        }
+        result
     }
 
     /// A text that no other run of this server draws.

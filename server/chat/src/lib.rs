@@ -3,6 +3,7 @@
 //! Face: `Chat::new(config, apps, seed)`, `handle_command(now, &mut dyn Store, Command)`, `handle_timeout(now, store)`,
 //! then drain `poll_output()`, and ask `poll_timeout()`.
 
+mod admin;
 mod chat;
 mod command;
 mod groups;

@@ -1,11 +1,13 @@
 //! The one thread that owns chat, calls, sessions and the store. Everything that is not media passes here, in order.
 
 mod pump;
+mod rest;
 #[cfg(test)]
 mod tests;
 mod thread;
 mod whip;
 
+pub use rest::RestRequest;
 pub use thread::{Parts, start};
 
 use carillon_proto::gateway::{ClientFrame, ErrorBody};
@@ -69,6 +71,7 @@ pub enum Input {
         resource: String,
         done: oneshot::Sender<bool>,
     },
+    Rest(RestRequest, oneshot::Sender<Result<serde_json::Value, ErrorBody>>),
     /// What a media worker wants known.
     Media(Output),
     /// What /metrics shows of everything but media.

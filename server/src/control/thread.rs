@@ -39,6 +39,7 @@ pub struct Parts {
     pub chat: Chat,
     pub calls: Switchboard,
     pub store: SqliteStore,
+    pub apps: carillon_config::Apps,
     /// How long a store that refuses a transaction is tried again.
     pub give_up_within: Duration,
     pub workers: Vec<worker::Handle>,
@@ -58,6 +59,7 @@ pub(super) enum Release {
     Worker(usize, carillon_sfu::Command),
     Whip(oneshot::Sender<Result<super::WhipAnswer, ErrorBody>>, Result<super::WhipAnswer, ErrorBody>),
     WhipDeleted(oneshot::Sender<bool>, bool),
+    Rest(super::rest::RestReply, super::rest::Answer),
 }
 
 pub(super) struct Control {
@@ -74,6 +76,7 @@ pub(super) struct Control {
     /// Whose session it is, from sign-in to its end.
     pub(super) who: BTreeMap<SessionId, (AppId, UserId)>,
     pub(super) whips: Whips,
+    pub(super) admins: super::rest::Admins,
     pub(super) release: Vec<Release>,
     /// Sockets that did not take what was sent: they are closed in the next pass.
     full: Vec<SocketId>,
@@ -98,6 +101,7 @@ impl Control {
             sockets: BTreeMap::new(),
             who: BTreeMap::new(),
             whips: Whips::new(parts.random),
+            admins: super::rest::Admins::new(&parts.apps),
             release: Vec::new(),
             full: Vec::new(),
             stats: Stats::default(),
@@ -196,6 +200,7 @@ impl Control {
                 let deleted = self.handle_whip_delete(now, &resource);
                 self.release.push(Release::WhipDeleted(done, deleted));
             }
+            Input::Rest(request, reply) => self.handle_rest(now, request, reply),
             Input::Media(output) => {
                 for step in self.exchange.media(output) {
                     self.step(now, step);
@@ -268,6 +273,7 @@ impl Control {
                 Release::Worker(worker, command) => self.send_to_worker(worker, command),
                 Release::Whip(reply, result) => drop(reply.send(result)),
                 Release::WhipDeleted(done, deleted) => drop(done.send(deleted)),
+                Release::Rest(reply, result) => drop(reply.send(result)),
             }
         }
     }

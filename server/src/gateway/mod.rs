@@ -4,6 +4,7 @@ mod assets;
 mod demo;
 mod door;
 mod reply;
+mod rest;
 pub mod session;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/whip/{app}/{room}/{user}", post(whip::publish).options(whip::preflight))
         .route("/whep/{app}/{room}/{user}", post(whip::play).options(whip::preflight))
         .route("/resource/{id}", delete(whip::end).options(whip::preflight).fallback(whip::no_patch))
+        .route("/v4/{service}/{command}", post(rest::ask))
         .route("/", get(assets::index))
         .route("/demo/", get(assets::index))
         .route("/demo/{*path}", get(assets::demo))

@@ -3,10 +3,15 @@
 //! One connection, owned by the control thread: `begin`, a batch of commands, `commit`. WAL with `synchronous=FULL`: what
 //! was committed survives a loss of power.
 
+mod callbacks;
 mod chat;
+mod records;
 mod schema;
 #[cfg(test)]
 mod tests;
+
+pub use callbacks::CallbackAddress;
+pub use records::is_multi;
 
 use carillon_chat::StoreError;
 use carillon_proto::gateway::CallRecord;

@@ -5,7 +5,7 @@ use carillon_chat::StoreError;
 use rusqlite::Connection;
 
 /// Each brings a database one version further; one that was released is never changed again.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// The app is the first column of every key: nothing of one app is ever found by another.
 const VERSION_1: &str = "
@@ -41,6 +41,13 @@ CREATE INDEX records_by_time ON records (app, ended_ms);
 CREATE TABLE record_users (app INTEGER, user TEXT, ended_ms INTEGER, call TEXT,
     PRIMARY KEY (app, user, ended_ms, call)) STRICT, WITHOUT ROWID;
 CREATE TABLE saved (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// Callbacks: where each app wants them, and those that nobody has taken yet, in their order.
+const VERSION_2: &str = "
+CREATE TABLE callbacks (app INTEGER PRIMARY KEY, url TEXT NOT NULL, commands TEXT NOT NULL) STRICT;
+CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, app INTEGER NOT NULL, topic TEXT NOT NULL,
+    room INTEGER NOT NULL, command TEXT NOT NULL, body TEXT NOT NULL, created_ms INTEGER NOT NULL) STRICT;
 ";
 
 /// Brings the database to the newest version, each step whole or not at all.

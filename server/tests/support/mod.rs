@@ -7,5 +7,6 @@ pub mod http;
 pub mod media;
 mod process;
 pub mod prometheus;
+pub mod rest;
 
 pub use process::*;

@@ -85,6 +85,7 @@ impl World {
             id: id.0,
             keys: keys.iter().map(|key| Secret::new(*key)).collect(),
             devices,
+            ..App::new(id.0, Secret::default())
         };
         let apps = vec![app(APP, &[KEY]), app(OTHER_APP, &[OTHER_KEY]), app(KEYLESS_APP, &[])];
         Self {

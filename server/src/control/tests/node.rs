@@ -8,7 +8,7 @@ use crate::store::{Retention, SqliteStore};
 use crate::worker;
 use carillon_call::Switchboard;
 use carillon_chat::Chat;
-use carillon_config::{App, Config, DevicePolicy, Secret};
+use carillon_config::{App, Config, Secret};
 use carillon_proto::call::{Engine, Signal, Writer};
 use carillon_proto::gateway::ClientFrame;
 use carillon_proto::id::{AppId, UserId};
@@ -73,7 +73,7 @@ impl Node {
     }
 
     fn start_at(folder: &Folder, mut config: Config, now: Now, workers: Vec<worker::Handle>) -> Self {
-        config.apps = vec![App { id: APP.0, keys: vec![Secret::new(KEY)], devices: DevicePolicy::All }];
+        config.apps = vec![App::new(APP.0, Secret::new(KEY))];
         let calls = carillon_call::Config { call: config.call.clone(), rooms: config.rooms.clone() };
         let seed = now.wall.0;
         let mut control = Control::new(Parts {
@@ -83,6 +83,7 @@ impl Node {
             chat: Chat::new(config.chat.clone(), &config.apps, seed),
             calls: Switchboard::new(calls, seed),
             store: SqliteStore::open(&folder.0, vec![APP], Retention::from(&config.chat)).unwrap(),
+            apps: config.apps.clone(),
             give_up_within: Duration::ZERO,
             workers,
             random: Box::new(|| 7),

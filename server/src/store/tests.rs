@@ -254,7 +254,7 @@ fn newer_database_than_this_server_is_refused() {
     connection.pragma_update(None, "user_version", 99).expect("sets");
     let refused = prepare(connection, &Config::default()).map(drop).map_err(|e| e.to_string());
     let expected =
-        "the store is not available: the database has version 99, this server knows 1: it needs a newer carillon";
+        "the store is not available: the database has version 99, this server knows 2: it needs a newer carillon";
     assert_eq!(refused, Err(expected.to_owned()));
 }
 

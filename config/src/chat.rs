@@ -198,6 +198,11 @@ pub fn validate_apps(apps: &[App]) -> Result<(), BadValue> {
         if apps[..at].iter().any(|other| other.id == app.id) {
             return bad("id", app.id.to_string(), "an id that no other app has");
         }
+        for (key, url) in [("callbacks.url", &app.callbacks.url), ("callbacks.room_url", &app.callbacks.room_url)] {
+            if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+                return bad(key, url.clone(), "an http:// or https:// address");
+            }
+        }
         if app.keys.len() > KEYS_PER_APP_MAX {
             return bad("keys", format!("{} keys", app.keys.len()), "8 keys at most");
         }
@@ -242,6 +247,10 @@ mod tests {
             (vec![app(0, good)], "apps[0].id"),
             (vec![app(1, good), app(1, good)], "apps[1].id"),
             (vec![app(1, "short")], "apps[0].keys[0]"),
+            (
+                vec![App { callbacks: Callbacks { url: "x".into(), ..Callbacks::default() }, ..app(1, good) }],
+                "apps[0].callbacks.url",
+            ),
             (vec![App { keys: vec![Secret::new(good); 9], ..app(1, good) }], "apps[0].keys"),
         ];
         for (apps, key) in cases {

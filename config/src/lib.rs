@@ -2,6 +2,7 @@
 //! Engines take their own section by value, never the whole.
 
 pub mod call;
+pub mod callbacks;
 pub mod chat;
 pub mod gateway;
 pub mod limits;
@@ -67,6 +68,7 @@ tree! {
     call: call::Call,
     rooms: call::Rooms,
     media: media::Media,
+    callbacks: callbacks::Delivery,
     limits: limits::Limits,
 }
 

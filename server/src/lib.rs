@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod metrics;
 pub mod node;
 mod places;
+pub mod postman;
 pub mod store;
 pub mod tcp;
 pub mod udp;

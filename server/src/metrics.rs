@@ -75,6 +75,16 @@ fn render_calls(page: &mut Page, stats: &Stats) {
 }
 
 fn render_control(page: &mut Page, stats: &Stats) {
+    let c = &stats.callbacks;
+    page.gauge("callbacks_waiting", "Callbacks in the outbox.", c.waiting);
+    let callbacks = [
+        ("queued", c.queued),
+        ("delivered", c.delivered),
+        ("failed", c.failed),
+        ("dropped", c.dropped),
+        ("expired", c.expired),
+    ];
+    page.family("callbacks", Kind::Counter, "Callbacks; failed tries are repeated.", "event", &callbacks);
     page.gauge("media_rooms", "Rooms placed on media workers.", stats.media_rooms);
     page.gauge("media_seats", "Seats placed on media workers.", stats.media_seats);
     page.counter("store_commits", "Transactions that wrote.", stats.commits);

@@ -4,6 +4,7 @@ use crate::clock::{self, Clock};
 use crate::control;
 use crate::gateway::session::Sessions;
 use crate::gateway::{self, Shared};
+use crate::postman::{Client, Postman};
 use crate::store::{Retention, SqliteStore};
 use crate::udp::UdpSocket;
 use crate::{admin, tcp, worker};
@@ -18,7 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -37,6 +38,9 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
     let admin = listen(config.listen.admin, "listen.admin").await?;
     let mut media = Media::bind(&config).await?;
     let (handle, inputs) = control::channel(config.limits.control_queue);
+    let (postman, posts) = mpsc::unbounded_channel();
+    let client = Client::new(&config.callbacks.ca_file).map_err(|error| format!("callbacks.ca_file: {error}"))?;
+    let delivery = Postman::new(config.callbacks.clone(), &config.apps, client, handle.clone(), clock);
     let (workers, worker_threads) = media.start(&config, &handle, clock)?;
     let control_thread = control::start(control::Parts {
         clock,
@@ -49,10 +53,13 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
         ),
         store,
         apps: config.apps.clone(),
+        postman,
+        callbacks_waiting_max: config.callbacks.waiting_max,
         give_up_within: config.store.give_up_within(),
         workers: workers.to_vec(),
         random: Box::new(|| u128::from_ne_bytes(clock::random_bytes())),
     })?;
+    let delivery = tokio::spawn(delivery.run(posts));
     let tcp = tokio::spawn(tcp::serve(media.tcp, workers.clone(), config.limits.http_connections_per_address));
     let shared = Arc::new(Shared {
         control: handle.clone(),
@@ -78,6 +85,7 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
     let parts = Parts { shared: &shared, stop, http, control_ended, workers: &workers, worker_threads };
     parts.shut_down().await;
     tcp.abort();
+    delivery.abort();
     admin.abort();
     tracing::info!("stopped");
     over

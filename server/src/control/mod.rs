@@ -1,5 +1,6 @@
 //! The one thread that owns chat, calls, sessions and the store. Everything that is not media passes here, in order.
 
+mod callbacks;
 mod pump;
 mod rest;
 #[cfg(test)]
@@ -72,6 +73,8 @@ pub enum Input {
         done: oneshot::Sender<bool>,
     },
     Rest(RestRequest, oneshot::Sender<Result<serde_json::Value, ErrorBody>>),
+    /// What became of a callback.
+    Posted(crate::postman::Posted),
     /// What a media worker wants known.
     Media(Output),
     /// What /metrics shows of everything but media.
@@ -120,6 +123,7 @@ pub struct Stats {
     pub sessions: crate::gateway::session::Stats,
     pub chat: carillon_chat::Stats,
     pub calls: carillon_call::Stats,
+    pub callbacks: callbacks::Stats,
     pub media_rooms: u64,
     pub media_seats: u64,
     /// Transactions that made something durable, and the time they took.

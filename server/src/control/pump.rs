@@ -170,7 +170,7 @@ impl Control {
             chat::Output::Accepted { app, message } => {
                 self.tell_calls(now, call::Command::Follow { app, message });
             }
-            chat::Output::Presence { .. } => {}
+            chat::Output::Presence { app, user, online } => self.presence(now, app, &user, online),
         }
     }
 
@@ -210,7 +210,7 @@ impl Control {
                 let key = key.to_owned();
                 self.tell_chat(now, chat::Command::SetGroupAttribute { app, group, key, value });
             }
-            call::Output::Happened { what, .. } => tracing::debug!(?what, "happened"),
+            call::Output::Happened { app, what } => self.happened(now, app, what),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! REST: an administrator's verbs, one after another with everything else, answered when they are durable.
 
-mod show;
+pub(super) mod show;
 
 use super::thread::{Control, Release};
+use crate::postman::Post;
 use crate::store::CallbackAddress;
 use carillon_call::Command;
 use carillon_chat::StoreError;
@@ -102,13 +103,13 @@ impl Control {
             Ask::Records(filter) => self.find_records(app, &filter),
             Ask::SetCallback { url, commands } => {
                 let address = CallbackAddress { url, commands };
-                self.store.set_callback(app, Some(&address)).map(|()| json!({})).map_err(stored)
+                self.set_callback(app, Some(address))
             }
             Ask::GetCallback => match self.store.callback(app).map_err(stored)? {
                 Some(to) => Ok(json!({ "Response": { "Url": to.url, "CallbackCommandList": to.commands } })),
                 None => Err(ErrorBody::new(code::NOT_FOUND, "no callback is set")),
             },
-            Ask::DeleteCallback => self.store.set_callback(app, None).map(|()| json!({})).map_err(stored),
+            Ask::DeleteCallback => self.set_callback(app, None),
             Ask::RemoveUsers { room, users } => self.remove_users(now, app, &room, users),
             Ask::DismissRoom(room) => self.dismiss_room(now, app, room),
         }
@@ -279,6 +280,12 @@ impl Control {
         };
         let shown = users.iter().map(|user| json!({ "Member_Account": user, "Result": result(user) }));
         Ok(json!({ "MemberList": shown.collect::<Vec<_>>() }))
+    }
+
+    fn set_callback(&mut self, app: AppId, address: Option<CallbackAddress>) -> Answer {
+        self.store.set_callback(app, address.as_ref()).map_err(stored)?;
+        self.callbacks.send(Post::Address(app, address.map(|address| address.url)));
+        Ok(json!({}))
     }
 
     fn call_info(&self, app: AppId, call: &CallId) -> Answer {

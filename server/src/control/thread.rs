@@ -40,6 +40,8 @@ pub struct Parts {
     pub calls: Switchboard,
     pub store: SqliteStore,
     pub apps: carillon_config::Apps,
+    pub postman: mpsc::UnboundedSender<crate::postman::Post>,
+    pub callbacks_waiting_max: usize,
     /// How long a store that refuses a transaction is tried again.
     pub give_up_within: Duration,
     pub workers: Vec<worker::Handle>,
@@ -60,6 +62,7 @@ pub(super) enum Release {
     Whip(oneshot::Sender<Result<super::WhipAnswer, ErrorBody>>, Result<super::WhipAnswer, ErrorBody>),
     WhipDeleted(oneshot::Sender<bool>, bool),
     Rest(super::rest::RestReply, super::rest::Answer),
+    Post(crate::store::Letter),
 }
 
 pub(super) struct Control {
@@ -77,6 +80,7 @@ pub(super) struct Control {
     pub(super) who: BTreeMap<SessionId, (AppId, UserId)>,
     pub(super) whips: Whips,
     pub(super) admins: super::rest::Admins,
+    pub(super) callbacks: super::callbacks::Callbacks,
     pub(super) release: Vec<Release>,
     /// Sockets that did not take what was sent: they are closed in the next pass.
     full: Vec<SocketId>,
@@ -102,6 +106,7 @@ impl Control {
             who: BTreeMap::new(),
             whips: Whips::new(parts.random),
             admins: super::rest::Admins::new(&parts.apps),
+            callbacks: super::callbacks::Callbacks::new(&parts.apps, parts.callbacks_waiting_max, parts.postman),
             release: Vec::new(),
             full: Vec::new(),
             stats: Stats::default(),
@@ -131,7 +136,7 @@ impl Control {
             0 => {}
             bad => tracing::error!(bad, "saved states of calls or rooms could not be read"),
         }
-        Ok(())
+        self.restore_callbacks()
     }
 
     /// One transaction: a batch of inputs, what time asks for, and then what is to be said. `false`: it was the last.
@@ -201,6 +206,7 @@ impl Control {
                 self.release.push(Release::WhipDeleted(done, deleted));
             }
             Input::Rest(request, reply) => self.handle_rest(now, request, reply),
+            Input::Posted(posted) => self.handle_posted(posted),
             Input::Media(output) => {
                 for step in self.exchange.media(output) {
                     self.step(now, step);
@@ -274,6 +280,7 @@ impl Control {
                 Release::Whip(reply, result) => drop(reply.send(result)),
                 Release::WhipDeleted(done, deleted) => drop(done.send(deleted)),
                 Release::Rest(reply, result) => drop(reply.send(result)),
+                Release::Post(letter) => self.callbacks.send(crate::postman::Post::Letter(letter)),
             }
         }
     }
@@ -331,6 +338,7 @@ impl Control {
             sessions: self.sessions.stats(),
             chat: self.chat.stats(),
             calls: self.calls.stats(),
+            callbacks: self.callbacks.stats,
             media_rooms: self.exchange.rooms() as u64,
             media_seats: self.exchange.seats() as u64,
             ..self.stats.clone()

@@ -10,7 +10,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use callbacks::CallbackAddress;
+pub use callbacks::{CallbackAddress, Letter};
 pub use records::is_multi;
 
 use carillon_chat::StoreError;
@@ -49,6 +49,8 @@ impl From<&carillon_config::chat::Chat> for Retention {
 enum Write {
     Save(String, Option<String>),
     Record(AppId, CallRecord),
+    Post(Letter),
+    Posted(i64),
 }
 
 #[derive(Debug)]
@@ -154,6 +156,8 @@ impl SqliteStore {
             }
             Write::Save(key, None) => self.run("DELETE FROM saved WHERE key = ?1", params![key]),
             Write::Record(app, record) => self.write_record(*app, record),
+            Write::Post(letter) => self.write_letter(letter),
+            Write::Posted(id) => self.run("DELETE FROM outbox WHERE id = ?1", params![id]),
         }
     }
 

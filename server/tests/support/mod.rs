@@ -7,6 +7,7 @@ pub mod http;
 pub mod media;
 mod process;
 pub mod prometheus;
+pub mod receiver;
 pub mod rest;
 
 pub use process::*;

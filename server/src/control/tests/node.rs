@@ -84,6 +84,8 @@ impl Node {
             calls: Switchboard::new(calls, seed),
             store: SqliteStore::open(&folder.0, vec![APP], Retention::from(&config.chat)).unwrap(),
             apps: config.apps.clone(),
+            postman: mpsc::unbounded_channel().0,
+            callbacks_waiting_max: 100,
             give_up_within: Duration::ZERO,
             workers,
             random: Box::new(|| 7),

@@ -162,7 +162,13 @@ async fn receiver_that_was_away_gets_all_when_it_is_back() {
 
 #[tokio::test]
 async fn one_call_that_is_not_taken_holds_up_nobody_else() {
-    let receiver = Receiver::start(|got| if command(got) == START { Verdict::Fail } else { Verdict::Take });
+    for verdict in [Verdict::Fail, Verdict::Hang] {
+        hold_up_one_call(verdict).await;
+    }
+}
+
+async fn hold_up_one_call(verdict: Verdict) {
+    let receiver = Receiver::start(move |got| if command(got) == START { verdict } else { Verdict::Take });
     let folder = Folder::new();
     let server = start(&folder, Some(&receiver), None);
     let _call = whole_call(&server).await;

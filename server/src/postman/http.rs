@@ -1,7 +1,7 @@
 //! One HTTP request on one connection, plain or over TLS. Nothing is kept open: callbacks are rare.
 
 use axum::body::Body;
-use axum::http::{Request, header};
+use axum::http::{Request, StatusCode, header};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -49,8 +49,8 @@ impl Client {
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
-    /// `Ok`: the receiver answered with 2xx. The caller bounds the time.
-    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<(), Failure> {
+    /// The receiver's status. The caller bounds the time.
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<StatusCode, Failure> {
         let uri = request.uri().clone();
         let authority = uri.authority().ok_or("the address names no host")?.clone();
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -69,7 +69,7 @@ impl Client {
     }
 }
 
-async fn post<S: AsyncRead + AsyncWrite + Unpin>(stream: S, request: Request<Body>) -> Result<(), Failure> {
+async fn post<S: AsyncRead + AsyncWrite + Unpin>(stream: S, request: Request<Body>) -> Result<StatusCode, Failure> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let mut connection = std::pin::pin!(connection);
     let mut answer = std::pin::pin!(sender.send_request(request));
@@ -80,8 +80,5 @@ async fn post<S: AsyncRead + AsyncWrite + Unpin>(stream: S, request: Request<Bod
             answer.await?
         }
     };
-    match answer.status() {
-        status if status.is_success() => Ok(()),
-        status => Err(format!("the receiver answered {status}").into()),
-    }
+    Ok(answer.status())
 }

@@ -41,6 +41,16 @@ pub enum Posted {
     Failed,
 }
 
+/// How one try ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    Taken,
+    /// The receiver is there and does not take this one: others may go.
+    Refused,
+    /// Nobody answered: nothing of it will be taken, so that one try at a time is enough.
+    Silent,
+}
+
 /// An app's one or other address.
 type Receiver = (AppId, bool);
 type Lane = (Receiver, String);
@@ -49,6 +59,12 @@ type Lane = (Receiver, String);
 struct Queue {
     letters: VecDeque<Letter>,
     failures: u32,
+}
+
+/// A receiver that does not answer.
+struct Away {
+    failures: u32,
+    until: Instant,
 }
 
 pub struct Postman {
@@ -62,7 +78,8 @@ pub struct Postman {
     ready: BTreeMap<Receiver, VecDeque<String>>,
     under_way: BTreeMap<Receiver, usize>,
     later: BTreeSet<(Instant, Lane)>,
-    sent: JoinSet<(Lane, bool)>,
+    away: BTreeMap<Receiver, Away>,
+    sent: JoinSet<(Lane, Tried)>,
     /// What the control thread had no place for.
     untold: VecDeque<Posted>,
 }
@@ -80,6 +97,7 @@ impl Postman {
             ready: BTreeMap::new(),
             under_way: BTreeMap::new(),
             later: BTreeSet::new(),
+            away: BTreeMap::new(),
             sent: JoinSet::new(),
             untold: VecDeque::new(),
         }
@@ -94,16 +112,23 @@ impl Postman {
             self.start();
             let now = self.clock.now().instant;
             let again = if self.untold.is_empty() { IDLE } else { TELL_AGAIN };
-            let next = self.later.first().map_or(now + IDLE, |(at, _)| *at).min(now + again);
+            let next = self.due(now).unwrap_or(now + IDLE).min(now + again);
             tokio::select! {
                 post = posts.recv() => match post {
                     Some(post) => self.take(post),
                     None => return,
                 },
-                Some(Ok((lane, taken))) = self.sent.join_next() => self.ended(lane, taken),
+                Some(Ok((lane, tried))) = self.sent.join_next() => self.ended(lane, tried),
                 () = sleep_until(next.into()) => {}
             }
         }
+    }
+
+    /// The next try. A receiver that was away and has one under way is not waited for here.
+    fn due(&self, now: Instant) -> Option<Instant> {
+        let lane = self.later.first().map(|(at, _)| *at);
+        let back = self.ready.keys().filter_map(|receiver| Some(self.away.get(receiver)?.until));
+        back.filter(|until| *until > now).chain(lane).min()
     }
 
     fn take(&mut self, post: Post) {
@@ -131,8 +156,14 @@ impl Postman {
     }
 
     fn start(&mut self) {
+        let now = self.clock.now().instant;
         for receiver in self.ready.keys().copied().collect::<Vec<_>>() {
-            while self.under_way.get(&receiver).copied().unwrap_or_default() < UNDER_WAY {
+            let most = match self.away.get(&receiver) {
+                None => UNDER_WAY,
+                Some(away) if away.until <= now => 1,
+                Some(_) => 0,
+            };
+            while self.under_way.get(&receiver).copied().unwrap_or_default() < most {
                 let Some(topic) = self.ready.get_mut(&receiver).and_then(VecDeque::pop_front) else { break };
                 self.start_lane((receiver, topic));
             }
@@ -158,18 +189,28 @@ impl Postman {
         let (client, within) = (self.client.clone(), self.config.answer_within());
         *self.under_way.entry(lane.0).or_default() += 1;
         self.sent.spawn(async move {
-            let answer = match request {
-                Ok(request) => timeout(within, client.send(request)).await.unwrap_or(Err("no answer in time".into())),
-                Err(error) => Err(error.into()),
+            // An address that makes no request is nobody's: as if nobody answered.
+            let Ok(request) = request else { return (lane, Tried::Silent) };
+            let tried = match timeout(within, client.send(request)).await {
+                Ok(Ok(status)) if status.is_success() => Tried::Taken,
+                Ok(Ok(status)) => {
+                    tracing::debug!(%status, topic = lane.1, "a callback was not taken");
+                    Tried::Refused
+                }
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a receiver of callbacks could not be reached");
+                    Tried::Silent
+                }
+                Err(_) => {
+                    tracing::debug!("a receiver of callbacks did not answer in time");
+                    Tried::Silent
+                }
             };
-            if let Err(error) = &answer {
-                tracing::debug!(%error, topic = lane.1, "a callback was not taken");
-            }
-            (lane, answer.is_ok())
+            (lane, tried)
         });
     }
 
-    fn ended(&mut self, lane: Lane, taken: bool) {
+    fn ended(&mut self, lane: Lane, tried: Tried) {
         if let Some(count) = self.under_way.get_mut(&lane.0) {
             *count -= 1;
             if *count == 0 {
@@ -178,15 +219,33 @@ impl Postman {
         }
         let Some(queue) = self.lanes.get_mut(&lane) else { return };
         let Some(id) = queue.letters.front().map(|letter| letter.id) else { return };
-        if taken {
-            queue.failures = 0;
-            self.tell(Posted::Delivered(id));
-            return self.next_of(lane);
+        let now = self.clock.now().instant;
+        match tried {
+            Tried::Taken => {
+                queue.failures = 0;
+                self.away.remove(&lane.0);
+                self.tell(Posted::Delivered(id));
+                self.next_of(lane);
+            }
+            Tried::Refused => {
+                queue.failures = queue.failures.saturating_add(1);
+                let at = now + self.config.retry_after(queue.failures);
+                self.away.remove(&lane.0);
+                self.later.insert((at, lane));
+                self.tell(Posted::Failed);
+            }
+            Tried::Silent => {
+                let away = self.away.entry(lane.0).or_insert(Away { failures: 0, until: now });
+                // Those that were under way together are one failure.
+                if away.until <= now {
+                    away.failures = away.failures.saturating_add(1);
+                    away.until = now + self.config.retry_after(away.failures);
+                }
+                // At the end: the next try is another's, should this one alone be what silences the receiver.
+                self.ready.entry(lane.0).or_default().push_back(lane.1);
+                self.tell(Posted::Failed);
+            }
         }
-        queue.failures = queue.failures.saturating_add(1);
-        let at = self.clock.now().instant + self.config.retry_after(queue.failures);
-        self.later.insert((at, lane));
-        self.tell(Posted::Failed);
     }
 
     /// The lane's first is done.

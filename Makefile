@@ -71,9 +71,9 @@ kit: build kit-deps browser-deps
 browser-figures: export CARILLON_FIGURES = 1
 browser-figures: browser
 
+# The packages of `unit`, so that what was built there serves here too.
 bench:
-	$(CARGO) bench -p carillon-sfu
-	$(CARGO) bench -p carillon --bench send
+	$(CARGO) bench --workspace --exclude carillon-interop --bench forward --bench send
 
 figures: build npm-deps browser-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" node tests/figures/setup.mjs

@@ -21,6 +21,10 @@ const CHANGED: &str = "Call.CallbackAfterMemberChanged";
 const END: &str = "Call.CallbackAfterEndCall";
 
 fn start(folder: &Folder, calls: Option<&Receiver>, rooms: Option<&Receiver>) -> Server {
+    start_with(folder, calls, rooms, "20000")
+}
+
+fn start_with(folder: &Folder, calls: Option<&Receiver>, rooms: Option<&Receiver>, waiting_max: &str) -> Server {
     let url =
         |receiver: Option<&Receiver>| receiver.map(|r| format!("http://{}/hook?of=me", r.address)).unwrap_or_default();
     let (url, room_url) = (url(calls), url(rooms));
@@ -31,6 +35,7 @@ fn start(folder: &Folder, calls: Option<&Receiver>, rooms: Option<&Receiver>) ->
         ("CALLBACKS_ANSWER_WITHIN_MS", "300"),
         ("CALLBACKS_RETRY_FIRST_MS", "20"),
         ("CALLBACKS_RETRY_MAX_MS", "100"),
+        ("CALLBACKS_WAITING_MAX", waiting_max),
     ];
     Server::start(folder, &settings)
 }
@@ -218,4 +223,22 @@ async fn only_the_callbacks_that_were_asked_for_are_sent() {
     assert_eq!(got.len(), 1, "{got:?}");
     assert_eq!(got[0].target.split('?').next(), Some("/only"));
     assert_ne!(got[0].body, Value::Null);
+}
+
+#[tokio::test]
+async fn full_outbox_drops_what_is_new_and_counts_it() {
+    let receiver = Receiver::start(|_| Verdict::Fail);
+    let folder = Folder::new();
+    let server = start_with(&folder, Some(&receiver), None, "16");
+    let mut clients = Vec::new();
+    for n in 0..20 {
+        clients.push(Client::sign_in(&server, &format!("user-{n}")).await);
+    }
+    assert_eq!(metric(&server, "carillon_callbacks_waiting"), 16.0);
+    assert_eq!(metric(&server, "carillon_callbacks_total{event=\"dropped\"}"), 4.0);
+    receiver.judge(|_| Verdict::Take);
+    let mut told: Vec<String> = (0..16).map(|_| receiver.next().body["Info"]["To_Account"].to_string()).collect();
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 16, "those that were in it are delivered, each once");
 }

@@ -287,3 +287,21 @@ fn who_would_make_a_late_worker_later_is_refused() {
     drop(mailbox);
     assert_eq!(node.flood(10 * BACKLOG), 0, "nothing waits for a worker that has stopped");
 }
+
+#[test]
+fn start_and_stop_of_each_track_are_told_once() {
+    use carillon_proto::gateway::TrackName;
+    use carillon_sfu::{Event, Output, ParticipantId};
+    let folder = Folder::new("tracks");
+    let mut node = Node::start(&folder, Config::default());
+    let amy = node.sign_in("amy", "d1");
+    node.ask(amy, "room.enter", json!({ "room": 7 })).unwrap();
+    let participant = ParticipantId(1);
+    let mut media = |event| node.input(Input::Media(Output::Event(event)));
+    for track in [TrackName::Camera, TrackName::Microphone, TrackName::ScreenAudio, TrackName::Screen] {
+        media(Event::TrackStarted { participant, track });
+    }
+    media(Event::TrackEnded { participant, track: TrackName::Microphone });
+    node.ask(amy, "room.leave", json!({ "room": 7 })).unwrap();
+    assert_eq!(node.posted(), ["101", "103", "201", "203", "205", "204", "104", "102"]);
+}

@@ -8,7 +8,7 @@ use crate::store::{Retention, SqliteStore};
 use crate::worker;
 use carillon_call::Switchboard;
 use carillon_chat::Chat;
-use carillon_config::{App, Config, Secret};
+use carillon_config::{App, Callbacks, Config, Secret};
 use carillon_proto::call::{Engine, Signal, Writer};
 use carillon_proto::gateway::ClientFrame;
 use carillon_proto::id::{AppId, UserId};
@@ -73,7 +73,8 @@ impl Node {
     }
 
     fn start_at(folder: &Folder, mut config: Config, now: Now, workers: Vec<worker::Handle>) -> Self {
-        config.apps = vec![App::new(APP.0, Secret::new(KEY))];
+        let callbacks = Callbacks { room_url: "http://127.0.0.1:9/".into(), ..Callbacks::default() };
+        config.apps = vec![App { callbacks, ..App::new(APP.0, Secret::new(KEY)) }];
         let calls = carillon_call::Config { call: config.call.clone(), rooms: config.rooms.clone() };
         let seed = now.wall.0;
         let mut control = Control::new(Parts {
@@ -107,6 +108,11 @@ impl Node {
         self.control.release.extend((0..commands).map(|_| Release::Worker(0, command.clone())));
         self.input(Input::SocketClosed { socket: SocketId(u64::MAX) });
         self.control.waiting()
+    }
+
+    /// Numbers of the callbacks that wait, in order.
+    pub(super) fn posted(&self) -> Vec<String> {
+        self.control.store.outbox().unwrap().into_iter().map(|letter| letter.command).collect()
     }
 
     /// A turn whose transaction the store does not take.

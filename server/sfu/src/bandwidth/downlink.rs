@@ -159,7 +159,8 @@ impl DownlinkPath {
     }
 
     fn packet(&mut self, seq: u16) -> &mut Sent {
-        let index = usize::from(seq % self.remembered());
+        // A power of two.
+        let index = usize::from(seq & (self.remembered() - 1));
         &mut self.packets[index]
     }
 
@@ -184,7 +185,10 @@ impl DownlinkPath {
     }
 
     fn tenths(&self, now: Instant) -> u32 {
-        ((now.saturating_duration_since(self.started).as_micros() / 100) & 0xffff_ffff) as u32
+        // Once a packet: seconds and their rest apart spare a division of 128 bits.
+        let since = now.saturating_duration_since(self.started);
+        let seconds = (since.as_secs() & 0xffff_ffff) as u32;
+        seconds.wrapping_mul(10_000).wrapping_add(since.subsec_micros() / 100)
     }
 
     fn micros(&self, now: Instant) -> i64 {

@@ -53,7 +53,7 @@ impl NackGenerator {
             return Arrival::default();
         };
         if seq <= highest {
-            return self.fill(now, seq, repair);
+            return self.fill(now, seq, repair, plan);
         }
         self.highest = Some(seq);
         self.heard = Some(now);
@@ -127,10 +127,11 @@ impl NackGenerator {
         self.due_at(due.max(now + plan.interval));
     }
 
-    fn fill(&mut self, now: Instant, seq: SeqExt, repair: bool) -> Arrival {
+    fn fill(&mut self, now: Instant, seq: SeqExt, repair: bool, plan: NackPlan) -> Arrival {
         let Some(hole) = self.missing.remove(&seq) else { return Arrival::default() };
         let late = now.saturating_duration_since(hole.noticed);
-        if !repair {
+        let repeated = repair || plan.repeats_alike && hole.asked.is_some();
+        if !repeated {
             // Up at once, down by an eighth: one late packet a second keeps the patience it needs.
             self.reorder = late.max(self.reorder.mul_f64(0.875));
         } else {
@@ -156,6 +157,7 @@ mod tests {
         copies: 1,
         deadline: Duration::from_millis(400),
         ahead: 0,
+        repeats_alike: false,
     };
 
     fn poll(n: &mut NackGenerator, now: Instant) -> (Vec<u64>, u64) {
@@ -224,6 +226,17 @@ mod tests {
         n.handle_packet(t, SeqExt(5), false, PLAN);
         n.handle_packet(t, SeqExt(4), false, PLAN);
         assert!(n.reorder() < Duration::from_millis(25));
+    }
+
+    #[test]
+    fn repeats_of_audio_teach_no_patience() {
+        let plan = NackPlan { repeats_alike: true, ..PLAN };
+        let (mut n, t) = (NackGenerator::default(), start());
+        n.handle_packet(t, SeqExt(1), false, plan);
+        n.handle_packet(t, SeqExt(3), false, plan);
+        n.poll(t, plan, &mut Vec::new());
+        n.handle_packet(t + Duration::from_millis(60), SeqExt(2), false, plan);
+        assert_eq!(n.reorder(), Duration::ZERO);
     }
 
     #[test]

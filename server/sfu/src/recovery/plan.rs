@@ -31,6 +31,9 @@ pub(crate) struct NackPlan {
     /// So many numbers after the newest are asked for before they are missed. A browser passes over those that it has
     /// not sent yet and repeats those that it has, a round trip before their loss could be noticed.
     pub(crate) ahead: u16,
+    /// Repeats come under their own number, as audio's do: of a packet that was asked for nobody can tell whether it was
+    /// late or repeated.
+    pub(crate) repeats_alike: bool,
 }
 
 /// What a publisher is told of its own streams. Browsers lower their rate by the loss that reports claim, however well it
@@ -109,6 +112,7 @@ pub(crate) fn nack_plan(leg: Leg) -> NackPlan {
             Kind::Video => VIDEO_DEADLINE.max(4 * round_trip),
         },
         ahead: round.map_or(0, |round| round.ahead),
+        repeats_alike: leg.kind == Kind::Audio,
     }
 }
 

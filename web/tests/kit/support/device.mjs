@@ -12,8 +12,11 @@ export class Device {
   static acceptMayFollowEntry = false;
   /** Whether the network hands everything over twice. */
   static doubled = false;
-  /** Sequences that have more than one right outcome. */
-  static undecided = new Set();
+  /**
+   * Sequences that have more than one right outcome: played, and both sides must be told of the end; not compared: who rings depends on whether the other's invitation comes
+   * before one's own was sent, and the engines, which are not "calling" until then, may ring on one side or on none.
+   */
+  static undecided = new Set(['glare']);
 
   /**
    * @param {{gateway: string}} server
@@ -106,11 +109,9 @@ export class Device {
 /** The engine 1.1.0 of the kit of 2022, which takes listeners before `init` only. */
 export class OldDevice extends Device {
   /**
-   * It asks for profiles before it tells of an answer, so that the entry to the room may overtake it; and it is not
-   * "calling" until its own invitation was sent, so that a glare rings on one side or on none.
+   * It asks for profiles before it tells of an answer, so that the entry to the room may overtake it.
    */
   static acceptMayFollowEntry = true;
-  static undecided = new Set(['glare']);
 
   load(source, world) {
     const { default: TUICallEngine, EVENT } = run(source.kitEngine, world);

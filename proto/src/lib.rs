@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod codec;
+pub mod frame;
 pub mod fuzz;
 pub mod gateway;
 pub mod id;

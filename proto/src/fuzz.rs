@@ -6,11 +6,13 @@
 mod codec;
 mod gateway;
 mod rtcp;
+mod rtmp;
 mod rtp;
 
 pub use codec::{av1, h264, opus, vp8, vp9};
 pub use gateway::gateway;
 pub use rtcp::rtcp;
+pub use rtmp::amf0;
 pub use rtp::{red, rtp, rtx};
 
 /// One entry of the registry. `name` is also the folder of its corpus and the binary in `fuzz/`.
@@ -39,4 +41,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "gateway", run: gateway },
     Target { name: "call", run: crate::call::fuzz_call },
     Target { name: "user_sig", run: crate::user_sig::fuzz_user_sig },
+    Target { name: "amf0", run: amf0 },
 ];

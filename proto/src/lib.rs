@@ -1,6 +1,7 @@
 //! What can be read off Carillon's wires: bytes to types and back. No clock, no memory between calls, no logging,
 //! no allocation that a peer can size without a limit.
 
+pub mod amf0;
 pub mod call;
 pub mod codec;
 pub mod frame;

@@ -1,6 +1,8 @@
 //! The generated part of the corpora: well-formed input of every kind, built with the crate's own writers, and the
 //! classic ways to be malformed.
 
+mod rtmp;
+
 use carillon_proto::red::{self, RedBlock};
 use carillon_proto::rtcp::sender_report::SenderInfo;
 use carillon_proto::rtcp::xr::Dlrr;
@@ -15,7 +17,7 @@ pub(crate) type Seed = (&'static str, &'static str, Vec<u8>);
 
 /// Target, file name, bytes.
 pub(crate) fn all() -> Vec<Seed> {
-    [rtp_seeds(), rtcp_seeds(), repair_seeds(), video_seeds(), opus_seeds()].concat()
+    [rtp_seeds(), rtcp_seeds(), repair_seeds(), video_seeds(), opus_seeds(), rtmp::seeds()].concat()
 }
 
 fn built(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {

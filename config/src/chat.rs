@@ -117,6 +117,9 @@ pub struct App {
     /// Callbacks: where to, and how they are signed.
     #[serde(default)]
     pub callbacks: Callbacks,
+    /// Keys of stream addresses that a back end signs by txSecret and txTime.
+    #[serde(default)]
+    pub streams: StreamKeys,
 }
 
 /// The vendor's name for an app's first administrator.
@@ -127,8 +130,8 @@ fn administrators() -> Vec<String> {
 impl App {
     /// With one key, and the defaults for the rest.
     pub fn new(id: u32, key: Secret) -> Self {
-        let (devices, callbacks) = (DevicePolicy::All, Callbacks::default());
-        Self { id, keys: vec![key], devices, admins: administrators(), callbacks }
+        let (devices, callbacks, streams) = (DevicePolicy::All, Callbacks::default(), StreamKeys::default());
+        Self { id, keys: vec![key], devices, admins: administrators(), callbacks, streams }
     }
 }
 
@@ -144,6 +147,15 @@ pub struct Callbacks {
     pub room_url: String,
     /// Signs them: the header `Sign` is the base64 HMAC-SHA256 of the body.
     pub room_key: Secret,
+}
+
+/// Keys of stream addresses in the vendor's shape. Two of a kind let one be replaced while addresses of both are in use.
+/// Those for playing never publish: a viewer has seen its address. Empty: no such address is taken.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StreamKeys {
+    pub publish: Vec<Secret>,
+    pub play: Vec<Secret>,
 }
 
 /// What happens to a user's other devices when one more signs in.
@@ -183,6 +195,8 @@ impl fmt::Debug for Secret {
 
 /// Keys of one app that are taken at once: each costs a check at every refused sign-in.
 const KEYS_PER_APP_MAX: usize = 8;
+/// Keys of one app's stream addresses, of one kind: the one in use and the one before or after it.
+const STREAM_KEYS_MAX: usize = 2;
 /// A key shorter than this can be guessed; the vendor's have 64 characters.
 const KEY_BYTES_MIN: usize = 16;
 
@@ -202,6 +216,15 @@ pub fn validate_apps(apps: &[App]) -> Result<(), BadValue> {
             if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
                 return bad(key, url.clone(), "an http:// or https:// address");
             }
+        }
+        let streams = &app.streams;
+        for (key, keys) in [("streams.publish", &streams.publish), ("streams.play", &streams.play)] {
+            if keys.len() > STREAM_KEYS_MAX || keys.iter().any(|key| key.reveal().len() < KEY_BYTES_MIN) {
+                return bad(key, "(secret)".to_owned(), "2 keys at most, of 16 characters or more");
+            }
+        }
+        if streams.publish.iter().any(|key| streams.play.contains(key)) {
+            return bad("streams.play", "(secret)".to_owned(), "keys that are not those of streams.publish");
         }
         if app.keys.len() > KEYS_PER_APP_MAX {
             return bad("keys", format!("{} keys", app.keys.len()), "8 keys at most");
@@ -243,6 +266,8 @@ mod tests {
     fn apps_that_cannot_work_are_named() {
         let app = |id, key: &str| App::new(id, Secret::new(key));
         let good = "0123456789abcdef";
+        let stream_keys =
+            |publish, play| StreamKeys { publish: vec![Secret::new(publish)], play: vec![Secret::new(play)] };
         let cases = [
             (vec![app(0, good)], "apps[0].id"),
             (vec![app(1, good), app(1, good)], "apps[1].id"),
@@ -252,6 +277,8 @@ mod tests {
                 "apps[0].callbacks.url",
             ),
             (vec![App { keys: vec![Secret::new(good); 9], ..app(1, good) }], "apps[0].keys"),
+            (vec![App { streams: stream_keys("short", good), ..app(1, good) }], "apps[0].streams.publish"),
+            (vec![App { streams: stream_keys(good, good), ..app(1, good) }], "apps[0].streams.play"),
         ];
         for (apps, key) in cases {
             assert!(validate_apps(&apps).is_err_and(|e| e.key == key), "{key}");

@@ -11,9 +11,10 @@ mod load;
 pub mod log;
 pub mod media;
 mod print;
+pub mod rtmp;
 mod section;
 
-pub use chat::{App, Apps, Callbacks, DevicePolicy, Secret};
+pub use chat::{App, Apps, Callbacks, DevicePolicy, Secret, StreamKeys};
 pub use load::LoadError;
 pub use section::{BadValue, Knob, Section};
 #[doc(hidden)]
@@ -68,6 +69,7 @@ tree! {
     call: call::Call,
     rooms: call::Rooms,
     media: media::Media,
+    rtmp: rtmp::Rtmp,
     callbacks: callbacks::Delivery,
     limits: limits::Limits,
 }

@@ -72,11 +72,24 @@ impl Config {
         self.listen.validate()?;
         self.media.validate()?;
         self.call.validate()?;
+        self.rtmp.validate()?;
+        if self.rtmp.tls_address().is_some() && !self.listen.tls() {
+            return Err(BadValue {
+                key: "rtmp.listen_tls".to_owned(),
+                value: format!("{:?}", self.rtmp.listen_tls),
+                allowed: "RTMPS with listen.tls_cert and listen.tls_key only".to_owned(),
+            });
+        }
         validate_apps(&self.apps)?;
-        let public = [("http", self.listen.http), ("admin", self.listen.admin)];
+        let public = [
+            ("listen.http", self.listen.http),
+            ("listen.admin", self.listen.admin),
+            ("rtmp.listen", self.rtmp.listen),
+            ("rtmp.listen_tls", self.rtmp.tls_address().unwrap_or(self.rtmp.listen)),
+        ];
         match public.into_iter().find(|(_, address)| self.is_development() && !address.ip().is_loopback()) {
             Some((knob, address)) => Err(BadValue {
-                key: format!("listen.{knob}"),
+                key: knob.to_owned(),
                 value: format!("\"{address}\""),
                 allowed: "loopback only while no [[apps]] are set (development mode signs anybody in); \
                           `carillon init` writes a config with an app"

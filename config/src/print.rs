@@ -34,6 +34,7 @@ const APPS: &str = r#"
 # keys = ["…"]       # the first signs, all verify: put a new one in front, drop the old one when its UserSigs are over
 # admins = ["administrator"]   # users whose UserSig may use the REST face
 # callbacks = { url = "", token = "", room_url = "", room_key = "" }   # webhooks of calls, of rooms and media
+# streams = { publish = [], play = [] }   # keys of RTMP and FLV addresses that your back end signs by txSecret and txTime
 # devices = "all"    # or "one_per_platform", "newest_wins": which of a user's devices stay when one more signs in
 "#;
 

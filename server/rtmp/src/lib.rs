@@ -1,2 +1,7 @@
 //! The RTMP engine: sessions and streams of RTMP and HTTP-FLV clients, and what turns their frames into those of WebRTC
 //! and back: clocks (`timeline`) and sound (`transcode`). It knows no socket, clock or room.
+
+pub mod address;
+pub mod sign;
+
+pub use address::{Address, BadAddress, Proof, StreamKey};

@@ -130,6 +130,8 @@ udp_port = 0
 tcp_port = 0
 advertise = ["127.0.0.1"]
 media_workers = 1
+[rtmp]
+listen = "127.0.0.1:0"
 [store]
 path = "{}/data"
 [[apps]]

@@ -29,6 +29,7 @@ export class Server {
       CARILLON_LISTEN_ADMIN: `127.0.0.1:${admin}`,
       CARILLON_LISTEN_UDP_PORT: String(media),
       CARILLON_LISTEN_TCP_PORT: String(tcp),
+      CARILLON_RTMP_LISTEN: '127.0.0.1:0',
       CARILLON_STORE_PATH: server.data,
       ...env,
     };

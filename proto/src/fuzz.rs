@@ -5,12 +5,14 @@
 
 mod codec;
 mod gateway;
+mod payload;
 mod rtcp;
 mod rtmp;
 mod rtp;
 
 pub use codec::{av1, h264, opus, vp8, vp9};
 pub use gateway::gateway;
+pub use payload::{h264_frame, vp8_frame};
 pub use rtcp::rtcp;
 pub use rtmp::amf0;
 pub use rtp::{red, rtp, rtx};
@@ -35,6 +37,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "vp8", run: vp8 },
     Target { name: "vp9", run: vp9 },
     Target { name: "h264", run: h264 },
+    Target { name: "h264_frame", run: h264_frame },
+    Target { name: "vp8_frame", run: vp8_frame },
     Target { name: "av1", run: av1 },
     Target { name: "opus", run: opus },
     Target { name: "sdp", run: crate::sdp::fuzz },

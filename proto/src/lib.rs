@@ -8,6 +8,7 @@ pub mod frame;
 pub mod fuzz;
 pub mod gateway;
 pub mod id;
+pub mod payload;
 pub mod red;
 pub mod rest;
 pub mod rtcp;

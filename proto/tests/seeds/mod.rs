@@ -1,6 +1,7 @@
 //! The generated part of the corpora: well-formed input of every kind, built with the crate's own writers, and the
 //! classic ways to be malformed.
 
+mod frame;
 mod rtmp;
 
 use carillon_proto::red::{self, RedBlock};
@@ -17,7 +18,7 @@ pub(crate) type Seed = (&'static str, &'static str, Vec<u8>);
 
 /// Target, file name, bytes.
 pub(crate) fn all() -> Vec<Seed> {
-    [rtp_seeds(), rtcp_seeds(), repair_seeds(), video_seeds(), opus_seeds(), rtmp::seeds()].concat()
+    [rtp_seeds(), rtcp_seeds(), repair_seeds(), video_seeds(), frame::seeds(), opus_seeds(), rtmp::seeds()].concat()
 }
 
 fn built(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {

@@ -12,6 +12,7 @@ pub mod payload;
 pub mod red;
 pub mod rest;
 pub mod rtcp;
+pub mod rtmp;
 pub mod rtp;
 pub mod rtp_ext;
 pub mod rtx;

@@ -1,6 +1,8 @@
 //! RTMP and FLV.
 
 use crate::amf0 as amf0_format;
+use crate::rtmp::Message;
+use crate::rtmp::chunk::{ChunkError, ChunkReader, ChunkWriter, PARTIAL_BYTES_MAX};
 use crate::wire::Malformed;
 
 /// What is read can be written, and reads as the same again.
@@ -18,4 +20,31 @@ pub fn amf0(data: &[u8]) {
         // A replacement character is longer than what it replaces, so a name can outgrow its bound.
         Err(error) => assert_eq!(error, Malformed::TooMany),
     }
+}
+
+/// Segments make no difference, bounds hold, and what was read can be written and read again.
+pub fn rtmp_chunk(data: &[u8]) {
+    let (messages, end) = read_chunks(data.chunks(data.len().max(1)));
+    for bytes in [1, 7] {
+        assert_eq!(read_chunks(data.chunks(bytes)), (messages.clone(), end), "segments of {bytes}");
+    }
+    let mut writer = ChunkWriter::new();
+    let mut wire = Vec::new();
+    messages.iter().for_each(|message| writer.write(message, &mut wire));
+    assert_eq!(read_chunks(std::iter::once(wire.as_slice())), (messages, None));
+}
+
+fn read_chunks<'a>(segments: impl Iterator<Item = &'a [u8]>) -> (Vec<Message>, Option<ChunkError>) {
+    let mut reader = ChunkReader::new();
+    let mut messages = Vec::new();
+    for mut segment in segments {
+        while !segment.is_empty() {
+            match reader.read(&mut segment) {
+                Ok(message) => messages.extend(message),
+                Err(error) => return (messages, Some(error)),
+            }
+        }
+        assert!(reader.partial_bytes() <= PARTIAL_BYTES_MAX);
+    }
+    (messages, None)
 }

@@ -4,7 +4,72 @@ use super::{Seed, built};
 use carillon_proto::amf0::{self, Value};
 
 pub(crate) fn seeds() -> Vec<Seed> {
-    amf0_seeds()
+    [amf0_seeds(), chunk_seeds()].concat()
+}
+
+/// A head of type 0 on chunk stream `id`.
+fn head(id: u8, time: u32, length: u32, kind: u8) -> Vec<u8> {
+    built(|out| {
+        out.push(id);
+        out.extend(&time.min(0x00ff_ffff).to_be_bytes()[1..]);
+        out.extend(&length.to_be_bytes()[1..]);
+        out.extend([kind, 1, 0, 0, 0]);
+        if time >= 0x00ff_ffff {
+            out.extend(time.to_be_bytes());
+        }
+    })
+}
+
+fn set_chunk_size(bytes: u32) -> Vec<u8> {
+    [head(2, 0, 4, 1), bytes.to_be_bytes().to_vec()].concat()
+}
+
+fn chunk_seeds() -> Vec<Seed> {
+    let open = |id: u8, length: u32| [head(id, 0, length, 9), vec![id; 128]].concat();
+    let late: u32 = 0x0131_2d00;
+    let extended = |next: &[u8]| {
+        let next = [&[0xc6], next].concat();
+        [head(6, late, 300, 9), vec![5; 128], next.clone(), vec![6; 128], next, vec![7; 44]].concat()
+    };
+    let streams = |count: usize| -> Vec<u8> {
+        (0..count).flat_map(|id| [&[0, id as u8], &head(0, 0, 0x00ff_ffff, 20)[1..]].concat()).collect()
+    };
+    let empties: Vec<u8> = (0..65).flat_map(|id| [&[0, id], &head(0, 0, 0, 8)[1..]].concat()).collect();
+    let starts = [head(4, 100, 1, 8), vec![0, 0x44, 0, 0, 20, 0, 0, 1, 8, 1, 0xc4, 2, 0x84, 0, 0, 9, 3, 0xc4, 4]];
+    vec![
+        ("rtmp_chunk", "abort", [open(6, 300), head(2, 0, 4, 2), vec![0, 0, 0, 6, 0xc6], vec![1; 128]].concat()),
+        ("rtmp_chunk", "aggregate_of_4_mib", [head(6, 0, 4 << 20, 22), vec![9; 300]].concat()),
+        ("rtmp_chunk", "chunk_size_0", set_chunk_size(0)),
+        ("rtmp_chunk", "chunk_size_1", [set_chunk_size(1), head(6, 0, 3, 9), vec![1, 0xc6, 2, 0xc6, 3]].concat()),
+        ("rtmp_chunk", "chunk_size_2_31", set_chunk_size(0x8000_0000)),
+        ("rtmp_chunk", "chunk_size_all_ones", set_chunk_size(u32::MAX)),
+        ("rtmp_chunk", "chunk_size_largest", [set_chunk_size(0x7fff_ffff), head(6, 0, 999, 9), vec![1; 999]].concat()),
+        (
+            "rtmp_chunk",
+            "delta_extended",
+            [head(4, 0, 1, 8), vec![0, 0x44, 255, 255, 255, 0, 0, 1, 8, 1, 49, 45, 0, 7]].concat(),
+        ),
+        ("rtmp_chunk", "empty_messages_on_65_streams", empties),
+        ("rtmp_chunk", "extended_absent", extended(&[])),
+        ("rtmp_chunk", "extended_different", extended(&[1, 0x31, 0x2e, 0])),
+        ("rtmp_chunk", "extended_repeated", extended(&late.to_be_bytes())),
+        (
+            "rtmp_chunk",
+            "interleaved",
+            [open(6, 300), head(4, 9, 2, 8), vec![1; 2], vec![0xc6], vec![2; 128], vec![0xc6], vec![3; 44]].concat(),
+        ),
+        ("rtmp_chunk", "nine_open", (3..12).flat_map(|id| open(id, 1000)).collect()),
+        ("rtmp_chunk", "sixteen_mb_on_64_streams", streams(64)),
+        (
+            "rtmp_chunk",
+            "time_wraps",
+            [head(4, u32::MAX, 1, 8), vec![0, 0x44, 0, 0, 20, 0, 0, 1, 8, 1, 0xc4, 2]].concat(),
+        ),
+        ("rtmp_chunk", "type_0_inside_a_message", [open(6, 300), open(6, 130), vec![0xc6, 1, 1]].concat()),
+        ("rtmp_chunk", "type_1_first", vec![0x42, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 1]),
+        ("rtmp_chunk", "type_3_first", vec![0xc6, 0, 0, 0]),
+        ("rtmp_chunk", "type_3_starts", starts.concat()),
+    ]
 }
 
 fn amf0_seeds() -> Vec<Seed> {

@@ -1,0 +1,7 @@
+//! The policy of repair: how often, how long and how much is asked and answered on one leg. No other place decides that.
+
+mod downlink;
+mod uplink;
+
+pub(crate) use downlink::{CopyPlan, LOSS_UNSURE, answer_again_after, answer_copies, copy_plan};
+pub(crate) use uplink::{Leg, NackPlan, ReportPlan, nack_plan, report_plan};

@@ -5,9 +5,9 @@ use crate::context::Context;
 use crate::egress::{Outlet, Used};
 use crate::ingress::Inbound;
 use crate::recovery::copies::Copies;
-use crate::recovery::plan::{self, CopyPlan};
+use crate::recovery::plan::{self, Downlink, SendPlan};
 use crate::recovery::rtx::RepairBudget;
-use crate::transport::{ExtensionIds, Kind, Transport};
+use crate::transport::{ExtensionIds, Transport};
 use crate::{DropReason, ParticipantId, Privileges};
 use carillon_proto::gateway::TrackName;
 use carillon_proto::rtcp::{CompactNtp, NtpTime, receiver_report, sdes};
@@ -20,6 +20,8 @@ const STREAMS_MAX: usize = 64;
 /// Streams remembered after their section stopped. A client that stops and starts sections more often gets SSRCs drawn
 /// anew, which meet a forgotten one as seldom as any other.
 const USED_MAX: usize = 1_000;
+/// From one plan for a subscriber to the next.
+const PLAN_INTERVAL: Duration = Duration::from_millis(100);
 /// The canonical name of a participant that this server sends no media to.
 pub(crate) const CNAME: &str = "carillon";
 
@@ -56,9 +58,11 @@ pub(crate) struct Connection {
     pub(crate) round_trip: Option<Duration>,
     /// What the client's transport-cc feedback says of the downlink.
     pub(crate) downlink: DownlinkPath,
-    /// Packets that leave again unasked, and by which plan: audio, video.
+    /// How it is sent to, and when that was decided.
+    pub(crate) plan: SendPlan,
+    planned: Option<Instant>,
+    /// Packets that leave again unasked.
     pub(crate) copies: Copies,
-    copy_plans: [CopyPlan; 2],
     budget: RepairBudget,
     /// The SSRC of this server's own RTCP on this connection.
     pub(crate) ssrc: u32,
@@ -108,8 +112,9 @@ impl Connection {
             uplink_updated: None,
             round_trip: None,
             downlink: DownlinkPath::new(context.now),
+            plan: SendPlan::CALM,
+            planned: None,
             copies: Copies::default(),
-            copy_plans: [CopyPlan::NONE; 2],
             budget: RepairBudget::default(),
             ssrc: context.random.next_u32(),
             clock: PeerClock::default(),
@@ -164,7 +169,7 @@ impl Connection {
             transport: &mut self.transport,
             downlink: &mut self.downlink,
             copies: &mut self.copies,
-            copy_plans: self.copy_plans,
+            plan: self.plan,
             budget: &mut self.budget,
             repair_ratio: context.config.repair_ratio_max,
             egress: &mut context.egress,
@@ -194,15 +199,21 @@ impl Connection {
         context.stats.rtcp_packets_out += u64::from(sent);
     }
 
-    /// Plans anew how often packets leave. `reported`: the worst that receiver reports say of audio, which carries no
-    /// transport-wide numbers.
-    pub(crate) fn plan_copies(&mut self, now: Instant, reported: f64) {
-        let congested = self.downlink.is_congested(now);
-        // Without transport-cc nothing tells a full path from a bad one: audio gets a few copies, video none.
-        let unsure = [reported.min(plan::LOSS_UNSURE), 0.0];
-        let [audio, video] = self.downlink.loss_ratio(now).map_or(unsure, |loss| [loss; 2]);
-        self.copy_plans =
-            [(Kind::Audio, audio), (Kind::Video, video)].map(|(kind, loss)| plan::copy_plan(kind, loss, congested));
+    /// Whether a plan is due.
+    pub(crate) fn plan_due(&self, now: Instant) -> bool {
+        self.planned.is_none_or(|at| now.saturating_duration_since(at) >= PLAN_INTERVAL)
+    }
+
+    /// Plans anew how packets leave. `reported`: the worst that receiver reports say of audio and of video.
+    pub(crate) fn make_plan(&mut self, now: Instant, reported: [f64; 2]) {
+        self.planned = Some(now);
+        self.plan = plan::send_plan(Downlink {
+            loss_ratio: self.downlink.loss_ratio(now),
+            reported,
+            round_trip: self.round_trip,
+            reorder: Duration::ZERO,
+            congested: self.downlink.is_congested(now),
+        });
     }
 
     /// One measurement of the round trip.

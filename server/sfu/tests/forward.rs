@@ -8,41 +8,7 @@ use carillon_config::media::Media;
 use carillon_proto::gateway::TrackName::{Camera, Microphone};
 use carillon_sfu::{Command, DropReason, Event, ParticipantId, Privileges};
 use std::collections::BTreeSet;
-use std::time::Duration;
-use support::{ROOM, Want, World, is_media};
-
-const A: ParticipantId = ParticipantId(1);
-
-fn ms(n: u64) -> Duration {
-    Duration::from_millis(n)
-}
-
-/// A publishes microphone and camera, B receives both. Yields A's two mids and B's two.
-fn pair(world: &mut World) -> [str0m::media::Mid; 4] {
-    let (a, b) = (world.add_peer(), world.add_peer());
-    let up = world.offer(a, &[Want::Send(Microphone), Want::Send(Camera)]);
-    let down = world.offer(b, &[Want::Receive(A, Microphone), Want::Receive(A, Camera)]);
-    world.run(ms(500));
-    assert!(world.peers[a].connected && world.peers[b].connected);
-    [up[0], up[1], down[0], down[1]]
-}
-
-/// `seconds` of sound at 50 and picture at 25 a second, a keyframe first and whenever one is asked for.
-fn talk(world: &mut World, seconds: u64, audio: str0m::media::Mid, video: str0m::media::Mid) -> u64 {
-    let mut asked = world.peers[0].keyframe_requests.len();
-    let mut keyframes = 0;
-    for tick in 0..seconds * 50 {
-        world.send_audio(0, audio);
-        if tick % 2 == 0 {
-            let keyframe = world.frames(0, video) == 0 || world.peers[0].keyframe_requests.len() > asked;
-            asked = world.peers[0].keyframe_requests.len();
-            keyframes += u64::from(keyframe);
-            world.send_frame(0, video, keyframe, if keyframe { 5 } else { 2 });
-        }
-        world.run(ms(20));
-    }
-    keyframes
-}
+use support::{A, ROOM, Want, World, is_media, ms, pair, talk};
 
 #[test]
 fn what_one_sends_the_other_gets_once_and_in_order() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// The least value of about the last `window`: of the current span of that length and the one before.
 #[derive(Debug)]
-pub(super) struct Least {
+pub(crate) struct Least {
     window: Duration,
     since: Instant,
     current: Option<i64>,
@@ -13,11 +13,11 @@ pub(super) struct Least {
 }
 
 impl Least {
-    pub(super) fn new(now: Instant, window: Duration) -> Self {
+    pub(crate) fn new(now: Instant, window: Duration) -> Self {
         Self { window, since: now, current: None, before: None }
     }
 
-    pub(super) fn note(&mut self, now: Instant, value: i64) {
+    pub(crate) fn note(&mut self, now: Instant, value: i64) {
         if now.saturating_duration_since(self.since) > self.window {
             self.before = self.current.take();
             self.since = now;
@@ -25,7 +25,7 @@ impl Least {
         self.current = Some(self.current.map_or(value, |least| least.min(value)));
     }
 
-    pub(super) fn least(&self) -> Option<i64> {
+    pub(crate) fn least(&self) -> Option<i64> {
         self.before.into_iter().chain(self.current).min()
     }
 }

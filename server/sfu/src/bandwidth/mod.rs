@@ -12,11 +12,11 @@ mod throughput;
 mod trend;
 
 pub(crate) use downlink::DownlinkPath;
+pub(crate) use least::Least;
 pub(crate) use throughput::Throughput;
 
 use carillon_proto::rtp_ext::AbsSendTime;
 use groups::Groups;
-use least::Least;
 use rate::RateControl;
 use std::time::{Duration, Instant};
 use trend::Trend;

@@ -20,6 +20,7 @@ pub(crate) struct Template {
     level_at: u8,
     abs_send_time_at: u8,
     transport_seq_at: u8,
+    playout_at: u8,
     orientation_id: u8,
     content_type_id: u8,
 }
@@ -45,6 +46,7 @@ impl Template {
             level_at: 0,
             abs_send_time_at: 0,
             transport_seq_at: 0,
+            playout_at: 0,
             orientation_id: 0,
             content_type_id: 0,
         };
@@ -56,7 +58,7 @@ impl Template {
             Kind::Video => {
                 template.abs_send_time_at = template.add(&mut end, ids.abs_send_time, &[0; 3]);
                 template.transport_seq_at = template.add(&mut end, ids.transport_cc, &[0; 2]);
-                template.add(&mut end, ids.playout_delay, &playout.to_bytes());
+                template.playout_at = template.add(&mut end, ids.playout_delay, &playout.to_bytes());
                 let usable = |id: Option<u8>| id.filter(|id| (1..15).contains(id)).unwrap_or(0);
                 template.orientation_id = usable(ids.video_orientation);
                 template.content_type_id = usable(ids.content_type);
@@ -73,6 +75,13 @@ impl Template {
 
     pub(crate) fn has_transport_seq(&self) -> bool {
         self.transport_seq_at != 0
+    }
+
+    /// Packets carry it from now on, where it was negotiated.
+    pub(crate) fn set_playout(&mut self, playout: PlayoutDelay) {
+        if let at @ 1.. = usize::from(self.playout_at) {
+            self.bytes[at..at + 3].copy_from_slice(&playout.to_bytes());
+        }
     }
 
     /// Appends the header of `packet` as this subscriber gets it.

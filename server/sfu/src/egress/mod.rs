@@ -9,6 +9,7 @@ mod outlet;
 pub(crate) use outlet::Outlet;
 
 use crate::ingress::{Packet, Publication};
+use crate::recovery::floor::PlayoutFloor;
 use crate::recovery::plan;
 use crate::recovery::rtx::Answered;
 use crate::transport::{Codec, ExtensionIds, Kind, NegotiatedCodec, Section, SendStream};
@@ -40,6 +41,7 @@ pub(crate) struct Subscription {
     extensions: ExtensionIds,
     stream: SendStream,
     template: Template,
+    floor: PlayoutFloor,
     munger: Munger,
     vp8: Vp8Munger,
     rtx_next: SeqExt,
@@ -112,6 +114,7 @@ impl Subscription {
             extensions: section.extensions,
             stream: stream.clone(),
             template: Template::new(section.kind, &section.mid, &section.extensions, playout),
+            floor: PlayoutFloor::new(playout),
             munger,
             vp8: Vp8Munger::default(),
             rtx_next: used.map_or(SeqExt(RTX_FIRST), |used| used.rtx_next),
@@ -141,6 +144,7 @@ impl Subscription {
         self.codecs.clone_from(&section.codecs);
         self.extensions = section.extensions;
         self.template = Template::new(section.kind, &section.mid, &section.extensions, playout);
+        self.template.set_playout(self.floor.delay());
         self.repeatable_from = self.munger.next();
         self.codec = None;
     }
@@ -160,6 +164,16 @@ impl Subscription {
         let changed = self.unplayable != self.told;
         self.told = self.unplayable;
         changed.then_some(self.told)
+    }
+
+    /// The player is to keep this much in hand; packets tell it from now on.
+    pub(crate) fn need_playout(&mut self, now: Instant, needed: Duration) {
+        if self.kind == Kind::Video
+            && let Some(delay) = self.floor.update(now, needed)
+        {
+            self.template.set_playout(delay);
+            self.repeatable_from = self.munger.next();
+        }
     }
 
     pub(crate) fn stream(&self) -> &SendStream {
@@ -244,7 +258,7 @@ impl Subscription {
             return Err(DropReason::RepairGone);
         }
         outlet.stats.rtx_out += 1;
-        let plan = plan::answer_copies(outlet.copy_plan(self.kind));
+        let plan = plan::answer_copies(outlet.plan.copies(self.kind));
         outlet.copies.add(outlet.now, self.stream.ssrc, source, out, plan);
         Ok(())
     }
@@ -326,7 +340,7 @@ impl Subscription {
         };
         let Some((seq, time)) = self.munger.map(outlet.now, packet.seq, packet.time) else { return };
         if self.write(packet, seq, time, called.pt, outlet) {
-            let plan = outlet.copy_plan(self.kind);
+            let plan = outlet.plan.copies(self.kind);
             outlet.copies.add(outlet.now, self.stream.ssrc, packet.seq, seq, plan);
             // Requests are repeated as copies are: what the loss takes of one it takes of the other.
             outlet.budget.earn(packet.payload.len(), outlet.repair_ratio * f64::from(1 + plan.count));

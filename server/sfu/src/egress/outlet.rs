@@ -2,9 +2,9 @@
 
 use crate::bandwidth::DownlinkPath;
 use crate::recovery::copies::Copies;
-use crate::recovery::plan::CopyPlan;
+use crate::recovery::plan::SendPlan;
 use crate::recovery::rtx::RepairBudget;
-use crate::transport::{Kind, Transport};
+use crate::transport::Transport;
 use crate::{Egress, Path, Stats};
 use carillon_proto::rtp::SeqExt;
 use carillon_proto::rtp_ext::AbsSendTime;
@@ -19,8 +19,7 @@ pub(crate) struct Outlet<'a> {
     /// Gives out transport-wide numbers (transport-cc).
     pub(crate) downlink: &'a mut DownlinkPath,
     pub(crate) copies: &'a mut Copies,
-    /// Audio, video.
-    pub(crate) copy_plans: [CopyPlan; 2],
+    pub(crate) plan: SendPlan,
     pub(crate) budget: &'a mut RepairBudget,
     pub(crate) repair_ratio: f64,
     pub(crate) egress: &'a mut Egress,
@@ -31,14 +30,6 @@ impl Outlet<'_> {
     /// The number for a packet that carries one.
     pub(crate) fn next_transport_seq(&mut self, wanted: bool) -> u16 {
         if wanted { self.downlink.number(self.now) } else { 0 }
-    }
-
-    pub(crate) fn copy_plan(&self, kind: Kind) -> CopyPlan {
-        let [audio, video] = self.copy_plans;
-        match kind {
-            Kind::Audio => audio,
-            Kind::Video => video,
-        }
     }
 
     /// Seals what `write` appends. False where the transport cannot: nothing leaves then.

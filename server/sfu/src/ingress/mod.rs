@@ -1,5 +1,6 @@
 //! Media entering: what is kept of a packet, and one publication's RTP streams.
 
+mod lateness;
 mod layer;
 mod marks;
 mod publication;

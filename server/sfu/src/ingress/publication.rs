@@ -1,6 +1,7 @@
 //! One track offered in a room: its streams, its history, its repair. It outlives the transport that carries it, so that
 //! a publisher who reconnects goes on feeding the same subscriptions.
 
+use super::lateness::Lateness;
 use super::layer::{Layer, SenderClock};
 use super::{Marks, Packet};
 use crate::recovery::history::{History, Insert, Limits};
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 const LAYERS_MAX: usize = 4;
 /// Another layer takes over when it brings this much more.
 const BETTER: f64 = 1.3;
+/// This share of packets may come later than players are asked to wait.
+const MISSED: f32 = 0.05;
 /// Payloads are carved from allocations of this size: about a second of speech, a quarter of a second of video.
 const AUDIO_CHUNK: usize = 4 << 10;
 const VIDEO_CHUNK: usize = 64 << 10;
@@ -50,6 +53,10 @@ pub(crate) struct Publication {
     history: History,
     nack: NackGenerator,
     plan: NackPlan,
+    /// Of video alone: players of audio see to it by themselves.
+    late: Option<Lateness>,
+    /// As it was at the last report.
+    lateness: Duration,
 }
 
 /// An authenticated packet of media, with RTX and RED taken off.
@@ -116,6 +123,8 @@ impl Publication {
             history: History::new(limits, chunk),
             nack: NackGenerator::default(),
             plan: plan::nack_plan(leg),
+            late: None,
+            lateness: Duration::ZERO,
         }
     }
 
@@ -195,6 +204,10 @@ impl Publication {
         if !repeated {
             self.layers[layer].reception.count(now, received.seq, received.time);
         }
+        if self.kind == Kind::Video {
+            let clock_hz = self.layers[layer].reception.clock_hz();
+            self.late.get_or_insert_with(|| Lateness::new(now)).note(now, received.time, clock_hz);
+        }
         let keyframe = self.keep(now, received);
         let started = !std::mem::replace(&mut self.started, true);
         Ok(Taken {
@@ -264,6 +277,7 @@ impl Publication {
                 blocks.push(layer.report(now, plan));
             }
         }
+        self.lateness = self.late.as_ref().map_or(Duration::ZERO, |late| late.beyond_mean(MISSED));
         self.plan_for(path);
         self.choose_layer(now);
     }
@@ -287,6 +301,11 @@ impl Publication {
     /// Share of the publisher's packets that do not come by themselves.
     pub(crate) fn loss_ratio(&self) -> Option<f64> {
         Some(self.layers.get(self.active?)?.reception.loss_ratio())
+    }
+
+    /// How long players wait for most of what comes late, repairs among it.
+    pub(crate) fn lateness(&self) -> Duration {
+        self.lateness
     }
 
     pub(crate) fn jitter(&self) -> Duration {
@@ -323,6 +342,7 @@ impl Publication {
         self.epoch = self.epoch.wrapping_add(1);
         self.history.clear();
         self.nack.reset();
+        self.late = None;
         self.wished_after = None;
         self.pending.clear();
         self.keyframes.reset();

@@ -102,6 +102,10 @@ impl Reception {
         }
     }
 
+    pub(crate) fn clock_hz(&self) -> u32 {
+        self.clock_hz
+    }
+
     /// 0…1.
     pub(crate) fn loss_ratio(&self) -> f64 {
         self.loss_ratio.clamp(0.0, 1.0)

@@ -1,6 +1,7 @@
 //! Repair of what is lost, towards publishers and towards subscribers.
 
 pub(crate) mod copies;
+pub(crate) mod floor;
 pub(crate) mod history;
 pub(crate) mod keyframe;
 pub(crate) mod nack;

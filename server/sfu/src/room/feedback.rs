@@ -2,6 +2,7 @@
 
 use super::Room;
 use crate::context::Context;
+use crate::recovery::plan;
 use crate::transport::Kind;
 use crate::{DropReason, ParticipantId, Path};
 use carillon_proto::rtcp::sender_report::SenderInfo;
@@ -78,7 +79,7 @@ impl Room {
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.handle_report(block.fraction_lost, block.jitter);
         }
-        self.plan_copies(context, member);
+        self.plan_downlink(context, member);
     }
 
     /// RFC 4585 section 6.2.1, answered from the shared history.
@@ -111,15 +112,28 @@ impl Room {
     fn handle_transport_feedback(&mut self, context: &Context, member: u32, feedback: &Twcc<'_>) {
         let Some(connection) = self.connection_mut(member) else { return };
         connection.downlink.handle_feedback(context.now, feedback);
-        self.plan_copies(context, member);
+        self.plan_downlink(context, member);
     }
 
-    fn plan_copies(&mut self, context: &Context, member: u32) {
+    /// Plans how a subscriber is sent to, and tells its players how long to wait for what comes late, here or on the way
+    /// from the publisher.
+    fn plan_downlink(&mut self, context: &Context, member: u32) {
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
-        let subscriptions = connection.outgoing.values().filter_map(|key| self.subscriptions.get(*key));
-        let audio = subscriptions.filter(|s| s.kind == Kind::Audio).filter_map(|s| s.remote().loss_ratio);
-        let reported = audio.fold(0.0, f64::max);
-        connection.plan_copies(context.now, reported);
+        if !connection.plan_due(context.now) {
+            return;
+        }
+        let subscriptions = || connection.outgoing.values().filter_map(|key| self.subscriptions.get(*key));
+        let reported = [Kind::Audio, Kind::Video].map(|kind| {
+            let reports = subscriptions().filter(|s| s.kind == kind).filter_map(|s| s.remote().loss_ratio);
+            reports.fold(0.0, f64::max)
+        });
+        connection.make_plan(context.now, reported);
+        for key in connection.outgoing.values() {
+            let Some(subscription) = self.subscriptions.get_mut(*key) else { continue };
+            let Some(publication) = subscription.publication.and_then(|p| self.publications.get(p)) else { continue };
+            let needed = plan::playout_delay(publication.lateness(), connection.plan.repair_time);
+            subscription.need_playout(context.now, needed);
+        }
     }
 
     fn handle_extended(&mut self, context: &Context, member: u32, report: &Xr<'_>) {

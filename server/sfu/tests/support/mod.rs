@@ -17,7 +17,7 @@ use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{Protocol as Str0mProtocol, Receive};
-use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
+use str0m::rtp::{Extension, ExtensionValues, RtpPacket, RtpWrite};
 use str0m::{Candidate, Input, Output as Str0mOutput, Rtc};
 
 pub const ROOM: RoomKey = RoomKey(1);
@@ -294,7 +294,11 @@ impl World {
     }
 
     fn new_peer(&self, n: usize, participant: ParticipantId) -> Peer {
-        let mut rtc = Rtc::builder().set_rtp_mode(true).set_reordering_size_audio(0).build(self.now.instant);
+        let mut rtc = Rtc::builder()
+            .set_rtp_mode(true)
+            .set_reordering_size_audio(0)
+            .set_extension(12, Extension::PlayoutDelay)
+            .build(self.now.instant);
         let address: SocketAddr = format!("198.51.100.{}:{}", n % 200 + 1, 5000 + n).parse().expect("an address");
         rtc.add_local_candidate(Candidate::host(address, "udp").expect("an address"));
         Peer {
@@ -421,6 +425,40 @@ impl Peer {
             _ => {}
         }
     }
+}
+
+/// The first peer.
+pub const A: ParticipantId = ParticipantId(1);
+
+pub fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// A publishes microphone and camera, B receives both. Yields A's two mids and B's two.
+pub fn pair(world: &mut World) -> [Mid; 4] {
+    let (a, b) = (world.add_peer(), world.add_peer());
+    let up = world.offer(a, &[Want::Send(TrackName::Microphone), Want::Send(TrackName::Camera)]);
+    let down = world.offer(b, &[Want::Receive(A, TrackName::Microphone), Want::Receive(A, TrackName::Camera)]);
+    world.run(ms(500));
+    assert!(world.peers[a].connected && world.peers[b].connected);
+    [up[0], up[1], down[0], down[1]]
+}
+
+/// `seconds` of sound at 50 and picture at 25 a second, a keyframe first and whenever one is asked for.
+pub fn talk(world: &mut World, seconds: u64, audio: Mid, video: Mid) -> u64 {
+    let mut asked = world.peers[0].keyframe_requests.len();
+    let mut keyframes = 0;
+    for tick in 0..seconds * 50 {
+        world.send_audio(0, audio);
+        if tick % 2 == 0 {
+            let keyframe = world.frames(0, video) == 0 || world.peers[0].keyframe_requests.len() > asked;
+            asked = world.peers[0].keyframe_requests.len();
+            keyframes += u64::from(keyframe);
+            world.send_frame(0, video, keyframe, if keyframe { 5 } else { 2 });
+        }
+        world.run(ms(20));
+    }
+    keyframes
 }
 
 /// RTP, not RTCP, STUN or DTLS.

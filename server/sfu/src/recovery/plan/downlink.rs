@@ -3,7 +3,31 @@
 use crate::transport::Kind;
 use std::time::Duration;
 
-/// How often each packet to a subscriber leaves again unasked.
+/// What is known of the way to a subscriber when its plan is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Downlink {
+    /// Share of packets lost, from transport-cc, 0…1. `None`: the subscriber sends none.
+    pub(crate) loss_ratio: Option<f64>,
+    /// The worst that its receiver reports say of audio and of video.
+    pub(crate) reported: [f64; 2],
+    /// `None` until measured.
+    pub(crate) round_trip: Option<Duration>,
+    /// How late packets come that are only out of order.
+    pub(crate) reorder: Duration,
+    /// A queue stands on the path: what is lost is lost in it, and copies would feed it.
+    pub(crate) congested: bool,
+}
+
+/// How a subscriber is sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SendPlan {
+    pub(crate) audio: CopyPlan,
+    pub(crate) video: CopyPlan,
+    /// From a picture's first sending until few of its packets still lack repair.
+    pub(crate) repair_time: Duration,
+}
+
+/// How often each packet leaves again unasked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CopyPlan {
     pub(crate) count: u8,
@@ -15,26 +39,86 @@ impl CopyPlan {
     pub(crate) const NONE: Self = Self { count: 0, spacing: Duration::ZERO };
 }
 
+impl SendPlan {
+    /// Before anything was measured.
+    pub(crate) const CALM: Self = Self { audio: CopyPlan::NONE, video: CopyPlan::NONE, repair_time: Duration::ZERO };
+
+    pub(crate) fn copies(&self, kind: Kind) -> CopyPlan {
+        match kind {
+            Kind::Audio => self.audio,
+            Kind::Video => self.video,
+        }
+    }
+}
+
 /// From this loss on: copies of video, of audio. 8 sendings of each packet showed 28 fps at 70 %, 14 showed 25 fps at 80 %
 /// (Chromium behind a repeating proxy); audio is small and has less time, so it gets more.
 const COPIES: [(f64, u8, u8); 7] =
-    [(0.75, 13, 13), (0.65, 7, 9), (0.5, 4, 6), (0.35, 2, 4), (0.2, 1, 3), (0.1, 0, 2), (0.03, 0, 1)];
+    [(0.75, 13, 13), (0.65, 7, 9), (0.5, 4, 6), (0.35, 3, 4), (0.2, 2, 3), (0.1, 0, 2), (0.03, 0, 1)];
 /// Loss is believed up to here where it may be congestion's.
-pub(crate) const LOSS_UNSURE: f64 = 0.2;
-const VIDEO_SPACING: Duration = Duration::from_millis(8);
+const LOSS_UNSURE: f64 = 0.2;
+const VIDEO_SPACING: Duration = Duration::from_millis(6);
 const AUDIO_SPACING: Duration = Duration::from_millis(10);
 /// Longer: a second loss of the same packet is felt.
 const ANSWER_AGAIN_MAX: Duration = Duration::from_millis(200);
+/// Below this loss a player's own patience does: it learns the round trip of repairs by itself.
+const LOSS_FELT: f64 = 0.03;
+/// This share of packets may come too late for their picture, which then shows with the next one.
+const UNREPAIRED: f64 = 0.035;
+/// Encoders, pacers and busy machines are as uneven as this on a good path.
+const LATE_USUAL: Duration = Duration::from_millis(30);
+const DECODED_WITHIN: Duration = Duration::from_millis(20);
+/// Browsers look at what is missing each 20 ms (libwebrtc, NackPeriodicProcessor); until a round trip is known, 100 ms.
+const ASKED_EACH: Duration = Duration::from_millis(20);
+const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(100);
+/// More rounds would hold the picture up longer than a gap in it.
+const ROUNDS_MAX: u32 = 4;
 
-/// The plan for repeating to a subscriber. Copies answer loss by chance alone: where a queue stands on the path, the loss
-/// is that queue's, and copies would feed it.
-pub(crate) fn copy_plan(kind: Kind, loss_ratio: f64, congested: bool) -> CopyPlan {
+/// The plan for one subscriber.
+pub(crate) fn send_plan(leg: Downlink) -> SendPlan {
+    // Without transport-cc nothing tells a full path from a bad one: audio gets a few copies, video none.
+    let [reported_audio, reported_video] = leg.reported;
+    let unsure = [reported_audio.min(LOSS_UNSURE), 0.0];
+    let [audio, video] = leg.loss_ratio.map_or(unsure, |loss| [loss; 2]);
+    let [audio, video] =
+        [(Kind::Audio, audio), (Kind::Video, video)].map(|(kind, loss)| copy_plan(kind, loss, leg.congested));
+    let loss = leg.loss_ratio.unwrap_or(reported_video);
+    SendPlan { audio, video, repair_time: repair_time(video, loss, leg.round_trip) + leg.reorder }
+}
+
+/// Copies answer loss by chance alone.
+fn copy_plan(kind: Kind, loss_ratio: f64, congested: bool) -> CopyPlan {
     let found = COPIES.iter().find(|(loss, ..)| loss_ratio >= *loss && !congested);
     match (found, kind) {
         (None, _) => CopyPlan::NONE,
         (Some((_, count, _)), Kind::Video) => CopyPlan { count: *count, spacing: VIDEO_SPACING },
         (Some((.., count)), Kind::Audio) => CopyPlan { count: *count, spacing: AUDIO_SPACING },
     }
+}
+
+/// The least delay that a video player is asked for. `late`: what the publisher's packets come late by, beyond the mean.
+pub(crate) fn playout_delay(late: Duration, repair_time: Duration) -> Duration {
+    let needed = repair_time + late.saturating_sub(LATE_USUAL);
+    // Players count decoding and drawing in.
+    if needed.is_zero() { Duration::ZERO } else { needed + DECODED_WITHIN }
+}
+
+/// Copies first, then rounds of asking and answering, until few packets are left.
+fn repair_time(copies: CopyPlan, loss: f64, round_trip: Option<Duration>) -> Duration {
+    if loss < LOSS_FELT {
+        return Duration::ZERO;
+    }
+    let answer = answer_copies(copies);
+    let round = round_trip.unwrap_or(ROUND_TRIP_UNKNOWN) + ASKED_EACH + answer.spacing * u32::from(answer.count);
+    let mut missing = loss.powi(1 + i32::from(copies.count));
+    let mut time = copies.spacing * u32::from(copies.count);
+    let mut rounds = 0;
+    while missing > UNREPAIRED && rounds < ROUNDS_MAX {
+        missing *= loss.powi(1 + i32::from(answer.count));
+        time += round;
+        rounds += 1;
+    }
+    time
 }
 
 /// The same for an answer to a request. It is late already, so its copies leave sooner; a part of them, as the next
@@ -58,12 +142,50 @@ mod tests {
         Duration::from_millis(n)
     }
 
+    const LEG: Downlink =
+        Downlink { loss_ratio: None, reported: [0.0; 2], round_trip: None, reorder: Duration::ZERO, congested: false };
+
     #[test]
     fn copies_rise_with_loss_by_chance_only() {
-        for (loss, video, audio) in [(0.0, 0, 0), (0.05, 0, 1), (0.3, 1, 3), (0.5, 4, 6), (0.7, 7, 9), (0.9, 13, 13)] {
-            let counts = [Kind::Video, Kind::Audio].map(|kind| copy_plan(kind, loss, false).count);
-            assert_eq!(counts, [video, audio], "{loss}");
-            assert_eq!(copy_plan(Kind::Audio, loss, true), CopyPlan::NONE);
+        for (loss, video, audio) in [(0.0, 0, 0), (0.05, 0, 1), (0.3, 2, 3), (0.5, 4, 6), (0.7, 7, 9), (0.9, 13, 13)] {
+            let plan = send_plan(Downlink { loss_ratio: Some(loss), ..LEG });
+            assert_eq!([plan.video.count, plan.audio.count], [video, audio], "{loss}");
+            let congested = send_plan(Downlink { loss_ratio: Some(loss), congested: true, ..LEG });
+            assert_eq!([congested.video, congested.audio], [CopyPlan::NONE; 2]);
+        }
+    }
+
+    #[test]
+    fn what_is_only_reported_is_believed_in_part() {
+        let plan = send_plan(Downlink { reported: [0.9, 0.9], ..LEG });
+        assert_eq!([plan.video.count, plan.audio.count], [0, 3]);
+    }
+
+    #[test]
+    fn pictures_wait_as_long_as_repair_takes() {
+        // loss %, round trip, reorder -> ms
+        let table = [
+            (0, 40, 0, 0),
+            (2, 40, 0, 0),
+            (10, 40, 0, 60),
+            (30, 40, 0, 12),
+            (50, 40, 0, 24),
+            (70, 40, 0, 114),
+            (70, 200, 0, 274),
+            (80, 40, 0, 159),
+            (0, 40, 500, 500),
+        ];
+        for (percent, rtt, reorder, want) in table {
+            let loss_ratio = Some(f64::from(percent) / 100.0);
+            let plan = send_plan(Downlink { loss_ratio, round_trip: Some(ms(rtt)), reorder: ms(reorder), ..LEG });
+            assert_eq!(plan.repair_time.as_millis(), want, "{percent} % {rtt} {reorder}");
+        }
+    }
+
+    #[test]
+    fn players_wait_for_both_ways_and_not_on_good_ones() {
+        for (late, repair, want) in [(0, 0, 0), (30, 0, 0), (80, 0, 70), (10, 60, 80), (130, 114, 234)] {
+            assert_eq!(playout_delay(ms(late), ms(repair)), ms(want), "{late} {repair}");
         }
     }
 

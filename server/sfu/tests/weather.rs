@@ -1,0 +1,42 @@
+//! What the plan of repair does to a subscriber with transport-cc, seen on the wire.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "tests pick the events they ask about")]
+
+mod support;
+
+use carillon_config::media::Media;
+use str0m::media::Mid;
+use support::{Lose, World, is_media, pair, talk};
+
+/// Loses this share of media towards the second peer.
+fn down(percent: u64) -> Lose {
+    let mut dice = 1u64;
+    Box::new(move |up, n, bytes| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        !up && n == 1 && is_media(bytes) && (dice >> 33) % 100 < percent
+    })
+}
+
+/// The least playout delay that the newest packet of a section carries, milliseconds.
+fn floor_ms(world: &World, mid: Mid) -> u64 {
+    let mut packets = world.peers[1].received.iter().filter(|p| p.header.ext_vals.mid == Some(mid));
+    let newest = packets.next_back().expect("a picture").header.ext_vals.play_delay_min.expect("negotiated");
+    (newest.as_seconds() * 1_000.0).round() as u64
+}
+
+#[test]
+fn players_are_asked_to_wait_as_long_as_repair_takes() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, _, b_video] = pair(&mut world);
+    talk(&mut world, 3, a_audio, a_video);
+    assert_eq!(floor_ms(&world, b_video), 0, "a good path");
+    world.lose = down(70);
+    talk(&mut world, 8, a_audio, a_video);
+    let bad = floor_ms(&world, b_video);
+    assert!((80..=200).contains(&bad), "{bad}");
+    world.lose = down(0);
+    talk(&mut world, 3, a_audio, a_video);
+    assert!(floor_ms(&world, b_video) >= bad - 60, "slow to fall");
+    talk(&mut world, 12, a_audio, a_video);
+    assert_eq!(floor_ms(&world, b_video), 0);
+}

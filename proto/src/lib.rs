@@ -4,6 +4,7 @@
 pub mod amf0;
 pub mod call;
 pub mod codec;
+pub mod flv;
 pub mod frame;
 pub mod fuzz;
 pub mod gateway;

@@ -5,6 +5,13 @@
 //! connection holds; they see bytes and nothing else.
 
 pub mod chunk;
+mod connect;
+mod control;
+mod message;
+
+pub use connect::{Ability, CAPS_RECONNECT, Connect, Enhanced};
+pub use control::{BandwidthLimit, Control};
+pub use message::{Body, Command, Data, Status, split_aggregate};
 
 use bytes::Bytes;
 

@@ -4,7 +4,7 @@ use super::{Seed, built};
 use carillon_proto::amf0::{self, Value};
 
 pub(crate) fn seeds() -> Vec<Seed> {
-    [amf0_seeds(), chunk_seeds()].concat()
+    [amf0_seeds(), chunk_seeds(), message_seeds()].concat()
 }
 
 /// A head of type 0 on chunk stream `id`.
@@ -108,5 +108,53 @@ fn amf0_seeds() -> Vec<Seed> {
         ("amf0", "string_65535_cut", [&[0x02, 0xff, 0xff][..], &[b'x'; 100]].concat()),
         ("amf0", "switch_to_amf3", vec![0x11, 0x0a, 0x0b, 1]),
         ("amf0", "typed_object", [&[0x10, 0, 1, b'C', 0, 1, b'a', 5, 0, 0, 9][..]].concat()),
+    ]
+}
+
+/// One part of an aggregate.
+fn part(kind: u8, time: u32, payload: &[u8]) -> Vec<u8> {
+    let bytes = payload.len() as u32;
+    let time = time.to_be_bytes();
+    let head = [&[kind], &bytes.to_be_bytes()[1..], &time[1..], &time[..1], &[0; 3]].concat();
+    [&head, payload, &(bytes + 11).to_be_bytes()].concat()
+}
+
+fn message_seeds() -> Vec<Seed> {
+    let named = |name: &str| [&[2, 0, name.len() as u8], name.as_bytes()].concat();
+    let amf0 = |values: &[Value]| built(|out| amf0::write_all(values, out));
+    let info = Value::object([("Opus", 7.0.into()), ("*", 4.0.into())]);
+    let connect = Value::object([
+        ("app", "live".into()),
+        ("fourCcList", Value::StrictArray(vec!["*".into(), "av01".into(), 1.0.into()])),
+        ("videoFourCcInfoMap", info.clone()),
+        ("audioFourCcInfoMap", info),
+        ("capsEx", f64::INFINITY.into()),
+    ]);
+    let publish = amf0(&["publish".into(), 5.0.into(), Value::Null, "/../a?token=x".into(), "live".into()]);
+    let data = amf0(&["@setDataFrame".into(), "onMetaData".into(), Value::EcmaArray(vec![])]);
+    let media = [part(8, 7000, &[0xaf, 1, 2]), part(9, 7021, &[0x27, 1, 0, 0, 0]), part(18, 7021, &data)].concat();
+    let of = |kind: u8, payload: &[u8]| [&[kind], payload].concat();
+    let mut lies = of(22, &media);
+    lies[2] = 0xff;
+    vec![
+        ("rtmp_message", "acknowledgement", of(3, &[0xff; 4])),
+        ("rtmp_message", "aggregate", of(22, &media)),
+        ("rtmp_message", "aggregate_in_aggregate", of(22, &part(22, 0, &media))),
+        ("rtmp_message", "aggregate_length_lies", lies),
+        ("rtmp_message", "amf3_switch_inside", of(17, &[0, 0x11, 0x0a, 0x0b])),
+        ("rtmp_message", "amf3_wrapped", of(17, &[&[0], &publish[..]].concat())),
+        ("rtmp_message", "bandwidth", of(6, &[0, 1, 0, 0, 2])),
+        ("rtmp_message", "bandwidth_without_limit", of(6, &[0, 1, 0, 0])),
+        ("rtmp_message", "command_named_only", of(20, &named("hi"))),
+        ("rtmp_message", "command_nameless", of(20, &[5, 5, 5])),
+        ("rtmp_message", "connect_enhanced", of(20, &amf0(&["connect".into(), 1.0.into(), connect]))),
+        ("rtmp_message", "data", of(18, &data)),
+        ("rtmp_message", "empty_audio", of(8, &[])),
+        ("rtmp_message", "empty_command", of(20, &[])),
+        ("rtmp_message", "ping", of(4, &[0, 6, 0, 0, 0, 9])),
+        ("rtmp_message", "publish", of(20, &publish)),
+        ("rtmp_message", "set_buffer_length", of(4, &[0, 3, 0, 0, 0, 1, 0, 0, 0x0b, 0xb8])),
+        ("rtmp_message", "set_buffer_length_cut", of(4, &[0, 3, 0, 0, 0, 1, 0, 0])),
+        ("rtmp_message", "transaction_nan", of(20, &amf0(&["call".into(), f64::NAN.into()]))),
     ]
 }

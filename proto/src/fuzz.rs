@@ -14,7 +14,7 @@ pub use codec::{av1, h264, opus, vp8, vp9};
 pub use gateway::gateway;
 pub use payload::{h264_frame, vp8_frame};
 pub use rtcp::rtcp;
-pub use rtmp::{amf0, rtmp_chunk, rtmp_message};
+pub use rtmp::{amf0, rtmp_chunk, rtmp_handshake, rtmp_message};
 pub use rtp::{red, rtp, rtx};
 
 /// One entry of the registry. `name` is also the folder of its corpus and the binary in `fuzz/`.
@@ -46,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "call", run: crate::call::fuzz_call },
     Target { name: "user_sig", run: crate::user_sig::fuzz_user_sig },
     Target { name: "amf0", run: amf0 },
+    Target { name: "rtmp_handshake", run: rtmp_handshake },
     Target { name: "rtmp_chunk", run: rtmp_chunk },
     Target { name: "rtmp_message", run: rtmp_message },
 ];

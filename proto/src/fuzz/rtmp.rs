@@ -2,6 +2,7 @@
 
 use crate::amf0 as amf0_format;
 use crate::rtmp::chunk::{ChunkError, ChunkReader, ChunkWriter, PARTIAL_BYTES_MAX};
+use crate::rtmp::handshake::{ClientHandshake, HandshakeError, ServerHandshake};
 use crate::rtmp::{Body, Command, Connect, Message, MessageKind, split_aggregate};
 use crate::wire::Malformed;
 use bytes::Bytes;
@@ -78,4 +79,35 @@ pub fn rtmp_message(data: &[u8]) {
         }
         Ok(Body::Data(_) | Body::Audio(_) | Body::Video(_) | Body::Ignored) | Err(_) => {}
     }
+}
+
+/// Segments make no difference, on either side, and what is not the handshake's is left.
+pub fn rtmp_handshake(data: &[u8]) {
+    assert_same_in_segments(data, || {
+        let mut server = ServerHandshake::new(7);
+        move |input, out| server.read(input, out)
+    });
+    assert_same_in_segments(data, || {
+        let mut client = ClientHandshake::new(7, None, &mut Vec::new());
+        move |input, out| client.read(input, out)
+    });
+}
+
+fn assert_same_in_segments<F>(data: &[u8], mut side: impl FnMut() -> F)
+where
+    F: FnMut(&mut &[u8], &mut Vec<u8>) -> Result<bool, HandshakeError>,
+{
+    let mut run = |bytes: usize| {
+        let mut read = side();
+        let (mut out, mut end, mut left) = (Vec::new(), Ok(false), 0);
+        for mut segment in data.chunks(bytes) {
+            if end == Ok(false) {
+                end = read(&mut segment, &mut out);
+            }
+            left += segment.len();
+        }
+        // After an error nobody asks what is left.
+        (end, out, if end.is_ok() { left } else { 0 })
+    };
+    assert_eq!(run(data.len().max(1)), run(701));
 }

@@ -7,6 +7,7 @@
 pub mod chunk;
 mod connect;
 mod control;
+pub mod handshake;
 mod message;
 
 pub use connect::{Ability, CAPS_RECONNECT, Connect, Enhanced};

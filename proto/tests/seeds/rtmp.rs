@@ -2,9 +2,10 @@
 
 use super::{Seed, built};
 use carillon_proto::amf0::{self, Value};
+use carillon_proto::rtmp::handshake::{ClientHandshake, Schema};
 
 pub(crate) fn seeds() -> Vec<Seed> {
-    [amf0_seeds(), chunk_seeds(), message_seeds()].concat()
+    [amf0_seeds(), handshake_seeds(), chunk_seeds(), message_seeds()].concat()
 }
 
 /// A head of type 0 on chunk stream `id`.
@@ -156,5 +157,26 @@ fn message_seeds() -> Vec<Seed> {
         ("rtmp_message", "set_buffer_length", of(4, &[0, 3, 0, 0, 0, 1, 0, 0, 0x0b, 0xb8])),
         ("rtmp_message", "set_buffer_length_cut", of(4, &[0, 3, 0, 0, 0, 1, 0, 0])),
         ("rtmp_message", "transaction_nan", of(20, &amf0(&["call".into(), f64::NAN.into()]))),
+    ]
+}
+
+fn handshake_seeds() -> Vec<Seed> {
+    let hello = |schema: Option<Schema>| {
+        built(|out| {
+            ClientHandshake::new(7, schema, out);
+        })
+    };
+    let digest = hello(Some(Schema::DigestFirst));
+    let mut wrong = digest.clone();
+    wrong[1000] ^= 1;
+    let glued = [hello(None), vec![0xaa; 1536], vec![2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 16, 0]].concat();
+    vec![
+        ("rtmp_handshake", "cut", hello(None)[..1536].to_vec()),
+        ("rtmp_handshake", "digest_first", digest),
+        ("rtmp_handshake", "digest_wrong", wrong),
+        ("rtmp_handshake", "http", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
+        ("rtmp_handshake", "key_first", hello(Some(Schema::KeyFirst))),
+        ("rtmp_handshake", "plain_glued_to_chunks", glued),
+        ("rtmp_handshake", "rtmpe", vec![6; 1537]),
     ]
 }

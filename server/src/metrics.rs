@@ -114,6 +114,11 @@ fn render_media(page: &mut Page, workers: &[Report]) {
     let rows = ways(|w| w.engine.rtx_in, |w| w.engine.rtx_out);
     page.family("rtx_packets", kind, "Repairs.", "direction", &rows);
     page.counter("copies", "Packets sent again unasked, on lossy paths.", sum(|w| w.engine.copies_out));
+    page.counter(
+        "repairs_spared",
+        "Copies and answers not sent, as their packets had arrived.",
+        sum(|w| w.engine.repairs_spared),
+    );
     page.counter("packets_recovered", "Packets that were missing and then came.", sum(|w| w.engine.recovered_in));
     page.counter("packets_lost", "Packets that never came in time.", sum(|w| w.engine.lost_in));
     page.counter("keyframes_asked", "Keyframes wanted by subscribers.", sum(|w| w.engine.keyframes_asked));

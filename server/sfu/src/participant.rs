@@ -211,7 +211,7 @@ impl Connection {
             loss_ratio: self.downlink.loss_ratio(now),
             reported,
             round_trip: self.round_trip,
-            reorder: Duration::ZERO,
+            reorder: self.downlink.reorder(now),
             congested: self.downlink.is_congested(now),
         });
     }

@@ -120,6 +120,8 @@ pub struct Stats {
     pub rtx_out: u64,
     /// Packets that left again unasked.
     pub copies_out: u64,
+    /// Copies and answers that did not leave, as feedback told that their packet had arrived.
+    pub repairs_spared: u64,
     /// Packets that were missing and then came, by RTX, repeat or RED.
     pub recovered_in: u64,
     /// Packets that never came in time.

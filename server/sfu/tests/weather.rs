@@ -6,7 +6,7 @@ mod support;
 
 use carillon_config::media::Media;
 use str0m::media::Mid;
-use support::{Lose, World, is_media, pair, talk};
+use support::{Lose, World, is_media, ms, pair, talk};
 
 /// Loses this share of media towards the second peer.
 fn down(percent: u64) -> Lose {
@@ -39,4 +39,22 @@ fn players_are_asked_to_wait_as_long_as_repair_takes() {
     assert!(floor_ms(&world, b_video) >= bad - 60, "slow to fall");
     talk(&mut world, 12, a_audio, a_video);
     assert_eq!(floor_ms(&world, b_video), 0);
+}
+
+#[test]
+fn what_is_only_late_is_not_sent_again() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, _, b_video] = pair(&mut world);
+    world.jitter = ms(200);
+    talk(&mut world, 10, a_audio, a_video);
+    let before = world.worker.stats();
+    talk(&mut world, 10, a_audio, a_video);
+    let stats = world.worker.stats();
+    let (asked, again) = (stats.nacks_in - before.nacks_in, stats.rtx_out - before.rtx_out);
+    assert!(asked > 100, "{asked}: the client takes what is late for lost");
+    let sent = stats.video_packets_out - before.video_packets_out;
+    assert!(again <= sent / 5, "{again} of {sent}, {asked} asked for");
+    world.run(ms(1_000));
+    let (numbers, _) = world.sorted(1, b_video);
+    assert_eq!(numbers.len() as u64, numbers[numbers.len() - 1] - numbers[0] + 1);
 }

@@ -23,6 +23,8 @@ const STANDING_US: i64 = 80_000;
 const SETTLE_US: i64 = 150_000;
 /// Without feedback for this long nothing is known any more: the numbered streams have ended.
 const KNOWN_FOR: Duration = Duration::from_secs(5);
+/// What each packet that came in order leaves of the patience for others.
+const REORDER_KEPT: f64 = 0.998;
 /// Packets over which loss is smoothed, about.
 const SMOOTHED_OVER: f64 = 60.0;
 
@@ -38,9 +40,21 @@ pub(crate) struct DownlinkPath {
     recent: Least,
     /// The negated delays: the latest of them.
     latest: Least,
+    /// The newest number that has arrived.
+    front: Option<u16>,
+    reorder_us: f64,
     loss_ratio: Option<f64>,
     /// When that was measured last.
     measured: Instant,
+}
+
+/// What a numbered packet carries: a packet of a media stream, itself or as RTX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Carried {
+    /// Of the media stream.
+    pub(crate) ssrc: u32,
+    /// The number in it.
+    pub(crate) seq: u16,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,9 +62,12 @@ struct Sent {
     /// Tenths of milliseconds since the path's start, wrapping each five days.
     at: u32,
     fate: Fate,
+    carried: Carried,
 }
 
 impl Sent {
+    const NONE: Self = Self { at: 0, fate: Fate::Unknown, carried: Carried { ssrc: 0, seq: 0 } };
+
     fn age_us(self, now_tenths: u32) -> i64 {
         i64::from(now_tenths.wrapping_sub(self.at)) * 100
     }
@@ -74,52 +91,62 @@ impl DownlinkPath {
             base: Least::new(now, BASE_WINDOW),
             recent: Least::new(now, RECENT_WINDOW),
             latest: Least::new(now, RECENT_WINDOW),
+            front: None,
+            reorder_us: 0.0,
             loss_ratio: None,
             measured: now,
         }
     }
 
     /// A packet leaves: the number that it carries.
-    pub(crate) fn number(&mut self, now: Instant) -> u16 {
+    pub(crate) fn number(&mut self, now: Instant, carried: Carried) -> u16 {
         if self.packets.is_empty() {
-            self.packets = vec![Sent { at: 0, fate: Fate::Unknown }; usize::from(REMEMBERED)];
+            self.packets = vec![Sent::NONE; usize::from(REMEMBERED)];
         }
         if self.next.wrapping_sub(self.unsettled) >= self.remembered() {
             self.make_room();
         }
         let seq = self.next;
         let at = self.tenths(now);
-        *self.packet(seq) = Sent { at, fate: Fate::Unknown };
+        *self.packet(seq) = Sent { at, fate: Fate::Unknown, carried };
         self.next = seq.wrapping_add(1);
         seq
     }
 
-    pub(crate) fn handle_feedback(&mut self, now: Instant, feedback: &Twcc<'_>) {
+    /// Adds what has arrived since the last feedback to `arrived`.
+    pub(crate) fn handle_feedback(&mut self, now: Instant, feedback: &Twcc<'_>, arrived: &mut Vec<Carried>) {
         if self.packets.is_empty() || feedback.packet_count > REPORTED_MAX {
             return;
         }
         let (now_us, now_tenths) = (self.micros(now), self.tenths(now));
+        let mut came = Vec::new();
         for status in feedback.statuses() {
             // A forged or very late one speaks of numbers that were not sent, or are used again.
             if self.next.wrapping_sub(status.seq).wrapping_sub(1) >= self.remembered() {
                 continue;
             }
+            let packet = self.packet(status.seq);
             let Some(arrival_us) = status.arrival_us else {
-                let packet = self.packet(status.seq);
                 if packet.fate == Fate::Unknown {
                     packet.fate = Fate::Missing;
                 }
                 continue;
             };
-            let packet = self.packet(status.seq);
+            if packet.fate != Fate::Arrived {
+                arrived.push(packet.carried);
+            }
             packet.fate = Fate::Arrived;
             let sent_us = now_us - packet.age_us(now_tenths);
-            let delay_us = arrival_us - sent_us;
-            self.base.note(now, delay_us);
-            self.recent.note(now, delay_us);
-            self.latest.note(now, -delay_us);
+            came.push((arrival_us, status.seq, arrival_us - sent_us));
         }
+        came.sort_unstable();
+        came.into_iter().for_each(|(_, seq, delay_us)| self.note_arrival(now, seq, delay_us));
         self.settle(now);
+    }
+
+    /// How late packets come that others overtook.
+    pub(crate) fn reorder(&self, now: Instant) -> Duration {
+        if self.is_known(now) { Duration::from_micros(self.reorder_us.max(0.0) as u64) } else { Duration::ZERO }
     }
 
     /// Smoothed, 0…1; late packets are not lost. `None` until known, and when that is long ago.
@@ -131,6 +158,20 @@ impl DownlinkPath {
     pub(crate) fn is_congested(&self, now: Instant) -> bool {
         let pair = self.recent.least().zip(self.base.least()).filter(|_| self.is_known(now));
         pair.is_some_and(|(recent, base)| recent - base > STANDING_US)
+    }
+
+    /// In order of arrival. Patience rises at once and falls slowly: a late packet in a while keeps what it needs.
+    fn note_arrival(&mut self, now: Instant, seq: u16, delay_us: i64) {
+        self.base.note(now, delay_us);
+        self.recent.note(now, delay_us);
+        self.latest.note(now, -delay_us);
+        if self.front.is_none_or(|front| seq.wrapping_sub(front) < 0x8000) {
+            self.front = Some(seq);
+            self.reorder_us *= REORDER_KEPT;
+        } else {
+            let late_us = delay_us - self.recent.least().unwrap_or(delay_us);
+            self.reorder_us = self.reorder_us.max(late_us as f64);
+        }
     }
 
     fn is_known(&self, now: Instant) -> bool {
@@ -177,7 +218,7 @@ impl DownlinkPath {
             return;
         }
         let kept: Vec<Sent> = (0..len).map(|n| *self.packet(self.next.wrapping_sub(len - n))).collect();
-        self.packets.resize(usize::from(2 * len), Sent { at: 0, fate: Fate::Unknown });
+        self.packets.resize(usize::from(2 * len), Sent::NONE);
         for (n, sent) in (0..).zip(kept) {
             let seq = self.next.wrapping_sub(len).wrapping_add(n);
             *self.packet(seq) = sent;
@@ -203,21 +244,26 @@ mod tests {
     use carillon_proto::rtcp::{self, Rtcp, twcc};
     use carillon_proto::rtp::Ssrc;
 
+    fn carried(n: u64) -> Carried {
+        Carried { ssrc: 7, seq: n as u16 }
+    }
+
     struct Run {
         congested: Vec<u64>,
         loss: f64,
+        reorder: Duration,
     }
 
     /// 100 packets a second for ten seconds; each 100 ms feedback about what came meanwhile.
     fn run(delay_us: impl Fn(u64) -> Option<i64>) -> Run {
         let t = start();
         let mut path = DownlinkPath::new(t);
-        let mut congested = Vec::new();
+        let (mut congested, mut arrived) = (Vec::new(), Vec::new());
         let mut told = 0;
         let mut under_way: Vec<(u64, i64)> = Vec::new();
         for tenth in 0..100u64 {
             for n in tenth * 10..tenth * 10 + 10 {
-                assert_eq!(path.number(t + Duration::from_millis(10 * n)), n as u16);
+                assert_eq!(path.number(t + Duration::from_millis(10 * n), carried(n)), n as u16);
                 under_way.extend(delay_us(n).map(|delay| (n, 10_000 * n as i64 + delay)));
             }
             let at_us = 100_000 * (tenth as i64 + 1);
@@ -232,15 +278,20 @@ mod tests {
             }
             for packet in rtcp::packets(&out) {
                 let Ok(Rtcp::Twcc(feedback)) = packet else { panic!("{packet:?}") };
-                path.handle_feedback(t + Duration::from_micros(at_us as u64), &feedback);
+                path.handle_feedback(t + Duration::from_micros(at_us as u64), &feedback, &mut arrived);
             }
             if path.is_congested(t + Duration::from_micros(at_us as u64)) {
                 congested.push(tenth);
             }
         }
         let end = t + Duration::from_secs(10);
+        let all = arrived.len();
+        arrived.sort_unstable();
+        arrived.dedup();
+        assert_eq!(arrived.len(), all, "each is told once");
+        let reorder = path.reorder(end);
         assert_eq!(path.loss_ratio(end + KNOWN_FOR), None, "what was long ago says nothing of now");
-        Run { congested, loss: path.loss_ratio(end).expect("measured") }
+        Run { congested, loss: path.loss_ratio(end).expect("measured"), reorder }
     }
 
     fn noise(n: u64) -> u64 {
@@ -251,7 +302,7 @@ mod tests {
     fn loss_is_measured_and_is_no_queue() {
         let run = run(|n| (noise(n) % 10 < 5).then_some(20_000));
         assert!((0.35..0.65).contains(&run.loss), "{}", run.loss);
-        assert!(run.congested.is_empty(), "{:?}", run.congested);
+        assert!(run.congested.is_empty() && run.reorder.is_zero(), "{:?} {:?}", run.congested, run.reorder);
     }
 
     #[test]
@@ -260,14 +311,14 @@ mod tests {
         let mut path = DownlinkPath::new(t);
         for ms in 0..3_000u64 {
             let now = t + Duration::from_millis(ms);
-            let numbers: Vec<u16> = (0..8).map(|_| path.number(now)).collect();
+            let numbers: Vec<u16> = (0..8).map(|n| path.number(now, carried(n))).collect();
             let came: Vec<_> =
                 numbers.iter().filter(|n| *n % 4 == 0).map(|n| (u64::from(*n), 1_000 * ms as i64)).collect();
             let mut out = Vec::new();
             twcc::write(&mut out, Ssrc(1), Ssrc(2), 0, &came);
             for packet in rtcp::packets(&out) {
                 let Ok(Rtcp::Twcc(feedback)) = packet else { panic!("{packet:?}") };
-                path.handle_feedback(now, &feedback);
+                path.handle_feedback(now, &feedback, &mut Vec::new());
             }
             loss.extend(path.loss_ratio(now));
         }
@@ -279,6 +330,7 @@ mod tests {
     fn jitter_is_neither_loss_nor_a_queue() {
         let run = run(|n| Some((20_000 + noise(n) % 300_000) as i64));
         assert!(run.loss < 0.02, "{}", run.loss);
+        assert!((200..=300).contains(&run.reorder.as_millis()), "{:?}", run.reorder);
         assert!(run.congested.len() <= 3, "{:?}", run.congested);
     }
 

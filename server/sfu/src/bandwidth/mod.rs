@@ -11,7 +11,7 @@ mod rate;
 mod throughput;
 mod trend;
 
-pub(crate) use downlink::DownlinkPath;
+pub(crate) use downlink::{Carried, DownlinkPath};
 pub(crate) use least::Least;
 pub(crate) use throughput::Throughput;
 

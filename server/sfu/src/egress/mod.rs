@@ -8,6 +8,7 @@ mod outlet;
 
 pub(crate) use outlet::Outlet;
 
+use crate::bandwidth::Carried;
 use crate::ingress::{Packet, Publication};
 use crate::recovery::floor::PlayoutFloor;
 use crate::recovery::plan;
@@ -236,7 +237,7 @@ impl Subscription {
         Lacks::Nothing
     }
 
-    /// Answers a request for `seq`: video as RTX, audio (and video without RTX) by the same bytes again.
+    /// Answers a request for `seq`, now or, where the packet may only be late, when it would have come.
     pub(crate) fn repair(
         &mut self,
         publication: &Publication,
@@ -247,6 +248,24 @@ impl Subscription {
         let source = self.munger.source_of(seq).filter(|_| self.running == Some(publication.epoch()));
         let (source, out) = source.ok_or(DropReason::RepairGone)?;
         let packet = publication.history().get(source).ok_or(DropReason::RepairGone)?;
+        let due = packet.arrival + outlet.plan.hold;
+        if due <= outlet.now {
+            return self.answer(publication, source, out, round_trip, outlet);
+        }
+        let held = outlet.copies.hold(outlet.now, due, self.stream.ssrc, source, out);
+        if held { Ok(()) } else { Err(DropReason::RepairTwice) }
+    }
+
+    /// Answers a request: video as RTX, audio (and video without RTX) by the same bytes again.
+    pub(crate) fn answer(
+        &mut self,
+        publication: &Publication,
+        source: SeqExt,
+        out: SeqExt,
+        round_trip: Option<Duration>,
+        outlet: &mut Outlet<'_>,
+    ) -> Result<(), DropReason> {
+        let packet = self.still_there(publication, source, out).ok_or(DropReason::RepairGone)?;
         if !self.answered.allow(outlet.now, out, round_trip) {
             return Err(DropReason::RepairTwice);
         }
@@ -265,17 +284,19 @@ impl Subscription {
 
     /// Sends a packet again that left under `out`, unasked.
     pub(crate) fn copy(&mut self, publication: &Publication, source: SeqExt, out: SeqExt, outlet: &mut Outlet<'_>) {
-        // After a new start its number stands for another packet, or for another time of the same one: sealed again it
-        // would give the key away (RFC 7714 section 10).
-        let mapped = self.munger.source_of(out.seq()) == Some((source, out));
-        if self.running != Some(publication.epoch()) || !mapped {
-            return;
-        }
-        let Some(packet) = publication.history().get(source) else { return };
+        let Some(packet) = self.still_there(publication, source, out) else { return };
         let Some(called) = self.called(packet.codec) else { return };
         if self.send_again(packet, out, called, outlet) {
             outlet.stats.copies_out += 1;
         }
+    }
+
+    /// The packet that left under `out`. After a new start its number stands for another packet, or for another time of
+    /// the same one: sealed again it would give the key away (RFC 7714 section 10).
+    fn still_there<'a>(&self, publication: &'a Publication, source: SeqExt, out: SeqExt) -> Option<&'a Packet> {
+        let mapped = self.munger.source_of(out.seq()) == Some((source, out));
+        let running = self.running == Some(publication.epoch());
+        publication.history().get(source).filter(|_| running && mapped)
     }
 
     /// What the subscriber needs to play this stream in sync with others of the publisher: `ntp` is this server's clock
@@ -356,7 +377,7 @@ impl Subscription {
             seq,
             time,
             sent: outlet.sent,
-            transport_seq: outlet.next_transport_seq(self.template.has_transport_seq()),
+            transport_seq: outlet.next_transport_seq(self.template.has_transport_seq(), self.carried(seq)),
         };
         let (template, vp8) = (&self.template, &mut self.vp8);
         outlet.send_rtp(seq, |out| {
@@ -393,7 +414,7 @@ impl Subscription {
             seq,
             time: self.munger.map_time(packet.time),
             sent: outlet.sent,
-            transport_seq: outlet.next_transport_seq(self.template.has_transport_seq()),
+            transport_seq: outlet.next_transport_seq(self.template.has_transport_seq(), self.carried(original)),
         };
         let (template, vp8) = (&self.template, &mut self.vp8);
         outlet.send_rtp(seq, |out| {
@@ -405,6 +426,10 @@ impl Subscription {
                 vp8.rewrite(numbers, &mut out[payload_at..]);
             }
         });
+    }
+
+    fn carried(&self, seq: SeqExt) -> Carried {
+        Carried { ssrc: self.stream.ssrc, seq: seq.seq().0 }
     }
 
     fn called(&mut self, codec: Codec) -> Option<Called> {

@@ -1,6 +1,6 @@
 //! The way out to one participant: its transport, the arena that the socket sends from, and what is counted on the way.
 
-use crate::bandwidth::DownlinkPath;
+use crate::bandwidth::{Carried, DownlinkPath};
 use crate::recovery::copies::Copies;
 use crate::recovery::plan::SendPlan;
 use crate::recovery::rtx::RepairBudget;
@@ -28,8 +28,8 @@ pub(crate) struct Outlet<'a> {
 
 impl Outlet<'_> {
     /// The number for a packet that carries one.
-    pub(crate) fn next_transport_seq(&mut self, wanted: bool) -> u16 {
-        if wanted { self.downlink.number(self.now) } else { 0 }
+    pub(crate) fn next_transport_seq(&mut self, wanted: bool, carried: Carried) -> u16 {
+        if wanted { self.downlink.number(self.now, carried) } else { 0 }
     }
 
     /// Seals what `write` appends. False where the transport cannot: nothing leaves then.

@@ -1,7 +1,7 @@
 //! RTCP of one participant: each packet is used here or nowhere. What subscribers report never goes to a publisher.
 
 use super::Room;
-use crate::context::Context;
+use crate::context::{Context, Timer};
 use crate::recovery::plan;
 use crate::transport::Kind;
 use crate::{DropReason, ParticipantId, Path};
@@ -97,6 +97,10 @@ impl Room {
                 outlet.stats.count_drop(reason);
             }
         }
+        let due = connection.copies.next_due();
+        if let (Some(due), Some(participant)) = (due, self.members.get(member)) {
+            context.timers.set_earlier(Timer::Copies(participant.id), due);
+        }
     }
 
     /// PLI (RFC 4585 section 6.3.1) or FIR (RFC 5104 section 4.3.1).
@@ -109,9 +113,11 @@ impl Room {
         }
     }
 
-    fn handle_transport_feedback(&mut self, context: &Context, member: u32, feedback: &Twcc<'_>) {
+    fn handle_transport_feedback(&mut self, context: &mut Context, member: u32, feedback: &Twcc<'_>) {
         let Some(connection) = self.connection_mut(member) else { return };
-        connection.downlink.handle_feedback(context.now, feedback);
+        let mut arrived = Vec::new();
+        connection.downlink.handle_feedback(context.now, feedback, &mut arrived);
+        context.stats.repairs_spared += connection.copies.cancel(arrived);
         self.plan_downlink(context, member);
     }
 

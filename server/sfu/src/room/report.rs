@@ -5,6 +5,7 @@ use crate::context::{Context, Timer};
 use crate::ingress::{PathState, Publication};
 use crate::participant::{Connection, Participant};
 use crate::quality::{self, Path};
+use crate::recovery::copies::Due;
 use crate::recovery::plan;
 use crate::slab::Slab;
 use crate::transport::Kind;
@@ -48,6 +49,7 @@ impl Room {
     pub(crate) fn handle_copies_timeout(&mut self, context: &mut Context, id: ParticipantId) {
         let Some(&member) = self.by_id.get(&id) else { return };
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
+        let round_trip = connection.round_trip;
         while let Some(copy) = connection.copies.take_due(context.now) {
             let Some(key) = connection.outgoing.get(&copy.ssrc) else { continue };
             let Some(subscription) = self.subscriptions.get_mut(*key) else { continue };
@@ -56,7 +58,19 @@ impl Room {
                 connection.copies.clear();
                 break;
             };
-            subscription.copy(publication, copy.source, copy.out, &mut outlet);
+            match copy.due {
+                Due::Copy { .. } => subscription.copy(publication, copy.source, copy.out, &mut outlet),
+                // Who asks no more has it.
+                Due::Answer { asked } if outlet.now > asked + plan::asked_within(round_trip) => {
+                    outlet.stats.repairs_spared += 1;
+                }
+                Due::Answer { .. } => {
+                    let answered = subscription.answer(publication, copy.source, copy.out, round_trip, &mut outlet);
+                    if let Err(reason) = answered {
+                        outlet.stats.count_drop(reason);
+                    }
+                }
+            }
         }
         context.timers.set(Timer::Copies(id), connection.copies.next_due());
     }

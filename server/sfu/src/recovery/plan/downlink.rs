@@ -23,6 +23,8 @@ pub(crate) struct Downlink {
 pub(crate) struct SendPlan {
     pub(crate) audio: CopyPlan,
     pub(crate) video: CopyPlan,
+    /// From a packet's first sending to the first answer to a request for it: it may only be late.
+    pub(crate) hold: Duration,
     /// From a picture's first sending until few of its packets still lack repair.
     pub(crate) repair_time: Duration,
 }
@@ -41,7 +43,8 @@ impl CopyPlan {
 
 impl SendPlan {
     /// Before anything was measured.
-    pub(crate) const CALM: Self = Self { audio: CopyPlan::NONE, video: CopyPlan::NONE, repair_time: Duration::ZERO };
+    pub(crate) const CALM: Self =
+        Self { audio: CopyPlan::NONE, video: CopyPlan::NONE, hold: Duration::ZERO, repair_time: Duration::ZERO };
 
     pub(crate) fn copies(&self, kind: Kind) -> CopyPlan {
         match kind {
@@ -65,6 +68,15 @@ const ANSWER_AGAIN_MAX: Duration = Duration::from_millis(200);
 const LOSS_FELT: f64 = 0.03;
 /// This share of packets may come too late for their picture, which then shows with the next one.
 const UNREPAIRED: f64 = 0.035;
+/// Less is no reordering that a wait would spare anything for.
+const REORDER_FELT: Duration = Duration::from_millis(10);
+/// Below this loss a missing packet is more likely late than lost.
+const LOSS_PATIENT: f64 = 0.05;
+/// Waits for what is more likely lost than late, and the other way round: below the time that browsers wait for a frame.
+const REORDER_MAX: Duration = Duration::from_millis(60);
+const REORDER_PATIENT_MAX: Duration = Duration::from_millis(800);
+/// Browsers send transport-cc feedback each 50 to 250 ms, and that takes its time too.
+const FEEDBACK_EACH: Duration = Duration::from_millis(150);
 /// Encoders, pacers and busy machines are as uneven as this on a good path.
 const LATE_USUAL: Duration = Duration::from_millis(30);
 const DECODED_WITHIN: Duration = Duration::from_millis(20);
@@ -83,7 +95,8 @@ pub(crate) fn send_plan(leg: Downlink) -> SendPlan {
     let [audio, video] =
         [(Kind::Audio, audio), (Kind::Video, video)].map(|(kind, loss)| copy_plan(kind, loss, leg.congested));
     let loss = leg.loss_ratio.unwrap_or(reported_video);
-    SendPlan { audio, video, repair_time: repair_time(video, loss, leg.round_trip) + leg.reorder }
+    let hold = hold(loss, leg.reorder, leg.round_trip);
+    SendPlan { audio, video, hold, repair_time: repair_time(video, loss, leg.round_trip) + leg.reorder }
 }
 
 /// Copies answer loss by chance alone.
@@ -101,6 +114,24 @@ pub(crate) fn playout_delay(late: Duration, repair_time: Duration) -> Duration {
     let needed = repair_time + late.saturating_sub(LATE_USUAL);
     // Players count decoding and drawing in.
     if needed.is_zero() { Duration::ZERO } else { needed + DECODED_WITHIN }
+}
+
+/// Who still lacks a packet asks for it again within this time.
+pub(crate) fn asked_within(round_trip: Option<Duration>) -> Duration {
+    round_trip.unwrap_or(ROUND_TRIP_UNKNOWN).max(ROUND_TRIP_UNKNOWN) + 2 * ASKED_EACH
+}
+
+/// Until a late packet must have come and feedback must have told of it.
+fn hold(loss: f64, reorder: Duration, round_trip: Option<Duration>) -> Duration {
+    if reorder < REORDER_FELT {
+        return Duration::ZERO;
+    }
+    let round_trip = round_trip.unwrap_or(ROUND_TRIP_UNKNOWN);
+    if loss < LOSS_PATIENT {
+        round_trip + reorder.min(REORDER_PATIENT_MAX) + FEEDBACK_EACH
+    } else {
+        round_trip + reorder.min(REORDER_MAX)
+    }
 }
 
 /// Copies first, then rounds of asking and answering, until few packets are left.
@@ -179,6 +210,15 @@ mod tests {
             let loss_ratio = Some(f64::from(percent) / 100.0);
             let plan = send_plan(Downlink { loss_ratio, round_trip: Some(ms(rtt)), reorder: ms(reorder), ..LEG });
             assert_eq!(plan.repair_time.as_millis(), want, "{percent} % {rtt} {reorder}");
+        }
+    }
+
+    #[test]
+    fn answers_wait_for_what_is_only_late() {
+        for (percent, reorder, want) in [(0, 5, 0), (0, 200, 390), (2, 2_000, 990), (30, 200, 100), (50, 0, 0)] {
+            let loss_ratio = Some(f64::from(percent) / 100.0);
+            let leg = Downlink { loss_ratio, round_trip: Some(ms(40)), reorder: ms(reorder), ..LEG };
+            assert_eq!(send_plan(leg).hold, ms(want), "{percent} % {reorder}");
         }
     }
 

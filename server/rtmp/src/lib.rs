@@ -3,5 +3,6 @@
 
 pub mod address;
 pub mod sign;
+pub mod transcode;
 
 pub use address::{Address, BadAddress, Proof, StreamKey};

@@ -2,7 +2,9 @@
 //! and back: clocks (`timeline`) and sound (`transcode`). It knows no socket, clock or room.
 
 pub mod address;
+pub mod interleave;
 pub mod sign;
+pub mod timeline;
 pub mod transcode;
 
 pub use address::{Address, BadAddress, Proof, StreamKey};

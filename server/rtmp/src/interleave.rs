@@ -1,0 +1,171 @@
+//! Frames of two tracks on one RTMP clock: milliseconds that never step back, whichever track they belong to.
+//!
+//! Players and relays take a step back across tracks for an error, or drop what comes late. So a frame waits until the
+//! other track has shown that it has nothing earlier, `HOLD_MAX` at most.
+
+use carillon_proto::frame::Frame;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// What a frame waits for the other track at most. Sound is transcoded into blocks of 21 ms with a delay of 43 ms, so
+/// that picture waits some 65 ms where all is well.
+const HOLD_MAX: Duration = Duration::from_millis(100);
+
+/// Frames that wait. More are let go at once, in order: half a second of both tracks.
+const WAITING_MAX: usize = 64;
+
+/// Where the clock begins: sound's first frames belong before the first picture, by as much as an encoder delays.
+const FIRST_MS: u32 = 100;
+
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    frame: Frame,
+}
+
+/// The two tracks of a stream, each with frames in order.
+#[derive(Debug, Default)]
+pub struct Interleaver {
+    audio: VecDeque<Waiting>,
+    video: VecDeque<Waiting>,
+    /// Whether frames of the track are to be waited for at all.
+    expects: [bool; 2],
+    /// The instant of `FIRST_MS`.
+    zero: Option<Instant>,
+    last_ms: u32,
+    /// Frames that came after later ones had left, and took their time.
+    pub clamped: u64,
+}
+
+impl Interleaver {
+    /// Whether sound and picture come. The other track is held up for nothing that does not (mute has sound, camera off
+    /// has no picture).
+    pub fn expect(&mut self, audio: bool, video: bool) {
+        self.expects = [audio, video];
+    }
+
+    pub fn push(&mut self, now: Instant, frame: Frame) {
+        let queue = if frame.codec.is_audio() { &mut self.audio } else { &mut self.video };
+        queue.push_back(Waiting { since: now, frame });
+    }
+
+    /// The next frame that may leave at `now`, with its time. Milliseconds wrap after 49 days, as the wire's do.
+    pub fn poll(&mut self, now: Instant) -> Option<(u32, Frame)> {
+        let audio_first = self.audio_first()?;
+        let full = self.audio.len() + self.video.len() > WAITING_MAX;
+        let (queue, other, other_expected) = if audio_first {
+            (&mut self.audio, &self.video, self.expects[1])
+        } else {
+            (&mut self.video, &self.audio, self.expects[0])
+        };
+        let waits = other.is_empty() && other_expected && !full;
+        if waits && queue.front().is_some_and(|w| now < w.since + HOLD_MAX) {
+            return None;
+        }
+        let frame = queue.pop_front()?.frame;
+        Some((self.stamp(frame.at), frame))
+    }
+
+    /// When a frame leaves without the other track.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let front = if self.audio_first()? { self.audio.front() } else { self.video.front() };
+        front.map(|w| w.since + HOLD_MAX)
+    }
+
+    /// Whether the earliest frame is sound. `None`: nothing waits.
+    fn audio_first(&self) -> Option<bool> {
+        match (self.audio.front(), self.video.front()) {
+            (Some(a), Some(v)) => Some(a.frame.at <= v.frame.at),
+            (Some(_), None) => Some(true),
+            (None, Some(_)) => Some(false),
+            (None, None) => None,
+        }
+    }
+
+    fn stamp(&mut self, at: Instant) -> u32 {
+        let zero = *self.zero.get_or_insert(at);
+        let signed = match at.checked_duration_since(zero) {
+            Some(after) => after.as_millis() as i64,
+            None => -(zero.saturating_duration_since(at).as_millis() as i64),
+        };
+        let ms = ((i64::from(FIRST_MS) + signed) & 0xffff_ffff) as u32;
+        if ms.wrapping_sub(self.last_ms).cast_signed() < 0 {
+            self.clamped += 1;
+            return self.last_ms;
+        }
+        self.last_ms = ms;
+        ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use carillon_proto::frame::FrameCodec;
+
+    #[allow(clippy::disallowed_methods)] // an arbitrary origin
+    fn origin() -> Instant {
+        Instant::now() + Duration::from_secs(10)
+    }
+
+    fn frame(codec: FrameCodec, at: Instant) -> Frame {
+        Frame { codec, at, key: true, payload: Bytes::new() }
+    }
+
+    const fn ms(value: u64) -> Duration {
+        Duration::from_millis(value)
+    }
+
+    fn drain(tracks: &mut Interleaver, now: Instant) -> Vec<(u32, bool)> {
+        std::iter::from_fn(|| tracks.poll(now)).map(|(ms, frame)| (ms, frame.codec.is_audio())).collect()
+    }
+
+    #[test]
+    fn picture_waits_for_the_sound_that_belongs_before_it() {
+        let (t, mut tracks) = (origin(), Interleaver::default());
+        tracks.expect(true, true);
+        tracks.push(t, frame(FrameCodec::H264, t));
+        tracks.push(t + ms(33), frame(FrameCodec::H264, t + ms(33)));
+        assert_eq!(drain(&mut tracks, t + ms(60)), []);
+        tracks.push(t + ms(65), frame(FrameCodec::Aac, t - ms(20)));
+        tracks.push(t + ms(86), frame(FrameCodec::Aac, t + ms(1)));
+        assert_eq!(drain(&mut tracks, t + ms(86)), [(100, true), (120, false), (121, true)]);
+        assert_eq!(tracks.poll_timeout(), Some(t + ms(133)));
+        assert_eq!(drain(&mut tracks, t + ms(133)), [(153, false)], "100 ms are enough");
+    }
+
+    #[test]
+    fn nothing_waits_for_a_camera_that_is_off() {
+        let (t, mut tracks) = (origin(), Interleaver::default());
+        tracks.expect(true, false);
+        tracks.push(t, frame(FrameCodec::Aac, t));
+        assert_eq!(drain(&mut tracks, t), [(100, true)]);
+        tracks.expect(true, true);
+        tracks.push(t + ms(21), frame(FrameCodec::Aac, t + ms(21)));
+        assert_eq!(drain(&mut tracks, t + ms(21)), []);
+    }
+
+    #[test]
+    fn time_never_steps_back() {
+        let (t, mut tracks) = (origin(), Interleaver::default());
+        tracks.expect(true, true);
+        tracks.push(t, frame(FrameCodec::H264, t));
+        assert_eq!(drain(&mut tracks, t + ms(100)), [(100, false)]);
+        tracks.push(t + ms(150), frame(FrameCodec::Aac, t - ms(300)));
+        tracks.push(t + ms(150), frame(FrameCodec::H264, t + ms(40)));
+        assert_eq!(drain(&mut tracks, t + ms(150)), [(100, true)], "the picture waits for more sound");
+        assert_eq!(drain(&mut tracks, t + ms(250)), [(140, false)]);
+        assert_eq!(tracks.clamped, 1);
+    }
+
+    #[test]
+    fn a_track_that_outruns_the_other_is_let_go() {
+        let (t, mut tracks) = (origin(), Interleaver::default());
+        tracks.expect(true, true);
+        for n in 0..200 {
+            tracks.push(t, frame(FrameCodec::H264, t + ms(33) * n));
+        }
+        assert_eq!(drain(&mut tracks, t).len(), 200 - WAITING_MAX);
+    }
+}

@@ -142,7 +142,8 @@ impl Room {
         let calm = context.config.report_interval();
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return calm };
         let path = path_state(connection, &self.publications, context.now);
-        let mut interval = calm;
+        // Answers to its reference time get lost as media does.
+        let mut interval = if connection.plan.delay_more.is_zero() { calm } else { calm.min(plan::REPORT_INTERVAL) };
         let mut blocks: Vec<ReportBlock> = Vec::new();
         for section in &connection.inbound {
             if let Some(publication) = self.publications.get_mut(section.publication) {
@@ -159,11 +160,14 @@ impl Room {
 
     fn write_receiver_report(&mut self, context: &mut Context, member: u32, blocks: &[ReportBlock]) {
         let Some(connection) = self.connection_mut(member) else { return };
-        let answer = connection.reference.take().map(|(receiver, last_report, came)| Dlrr {
+        let answer = connection.reference.map(|(receiver, last_report, came)| Dlrr {
             receiver,
             last_report,
-            delay: CompactNtp::span(context.now.saturating_duration_since(came)),
+            delay: CompactNtp::span(context.now.saturating_duration_since(came) + connection.plan.delay_more),
         });
+        if connection.plan.delay_more.is_zero() {
+            connection.reference = None;
+        }
         if blocks.is_empty() && answer.is_none() {
             return;
         }

@@ -1,5 +1,6 @@
 //! The plan for a subscriber: what leaves again unasked, and how requests are answered.
 
+use super::uplink::{DELAY_MORE, LOSS_HURRY};
 use crate::transport::Kind;
 use std::time::Duration;
 
@@ -25,6 +26,9 @@ pub(crate) struct SendPlan {
     pub(crate) video: CopyPlan,
     /// From a packet's first sending to the first answer to a request for it: it may only be late.
     pub(crate) hold: Duration,
+    /// Added to the age of the subscriber's reference time when that is answered (DLRR): its player finds a round trip of
+    /// nothing, and asks for what it lacks at each look, not once in a round trip.
+    pub(crate) delay_more: Duration,
     /// From a picture's first sending until few of its packets still lack repair.
     pub(crate) repair_time: Duration,
 }
@@ -43,8 +47,13 @@ impl CopyPlan {
 
 impl SendPlan {
     /// Before anything was measured.
-    pub(crate) const CALM: Self =
-        Self { audio: CopyPlan::NONE, video: CopyPlan::NONE, hold: Duration::ZERO, repair_time: Duration::ZERO };
+    pub(crate) const CALM: Self = Self {
+        audio: CopyPlan::NONE,
+        video: CopyPlan::NONE,
+        hold: Duration::ZERO,
+        delay_more: Duration::ZERO,
+        repair_time: Duration::ZERO,
+    };
 
     pub(crate) fn copies(&self, kind: Kind) -> CopyPlan {
         match kind {
@@ -96,7 +105,8 @@ pub(crate) fn send_plan(leg: Downlink) -> SendPlan {
         [(Kind::Audio, audio), (Kind::Video, video)].map(|(kind, loss)| copy_plan(kind, loss, leg.congested));
     let loss = leg.loss_ratio.unwrap_or(reported_video);
     let hold = hold(loss, leg.reorder, leg.round_trip);
-    SendPlan { audio, video, hold, repair_time: repair_time(video, loss, leg.round_trip) + leg.reorder }
+    let delay_more = if loss >= LOSS_HURRY && !leg.congested { DELAY_MORE } else { Duration::ZERO };
+    SendPlan { audio, video, hold, delay_more, repair_time: repair_time(video, loss, leg.round_trip) + leg.reorder }
 }
 
 /// Copies answer loss by chance alone.
@@ -219,6 +229,14 @@ mod tests {
             let loss_ratio = Some(f64::from(percent) / 100.0);
             let leg = Downlink { loss_ratio, round_trip: Some(ms(40)), reorder: ms(reorder), ..LEG };
             assert_eq!(send_plan(leg).hold, ms(want), "{percent} % {reorder}");
+        }
+    }
+
+    #[test]
+    fn players_are_hurried_by_loss_alone() {
+        for (percent, congested, want) in [(0, false, false), (10, false, true), (10, true, false)] {
+            let leg = Downlink { loss_ratio: Some(f64::from(percent) / 100.0), congested, ..LEG };
+            assert_eq!(!send_plan(leg).delay_more.is_zero(), want, "{percent} % {congested}");
         }
     }
 

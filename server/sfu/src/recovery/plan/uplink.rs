@@ -67,15 +67,15 @@ struct Round {
 }
 
 /// From this loss on a repeat is wanted sooner than a round trip.
-const LOSS_HURRY: f64 = 0.02;
+pub(super) const LOSS_HURRY: f64 = 0.02;
 /// Below this loss a missing packet is more likely late than lost.
 const LOSS_PATIENT: f64 = 0.05;
 /// Claimed for audio: libwebrtc protects Opus for up to this loss (kMaxPacketLossFraction).
 const AUDIO_CLAIM: f64 = 0.2;
 /// More than any round trip: what is left of it computes to less than nothing, which libwebrtc takes as 1 ms.
-const DELAY_MORE: Duration = Duration::from_secs(10);
+pub(super) const DELAY_MORE: Duration = Duration::from_secs(10);
 /// In bad weather: a lost report is made good soon.
-const REPORT_INTERVAL: Duration = Duration::from_millis(200);
+pub(crate) const REPORT_INTERVAL: Duration = Duration::from_millis(200);
 /// Browsers answer a repeated request not before a round trip after their last answer; asking more often than this
 /// only costs.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);

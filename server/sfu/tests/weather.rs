@@ -58,3 +58,19 @@ fn what_is_only_late_is_not_sent_again() {
     let (numbers, _) = world.sorted(1, b_video);
     assert_eq!(numbers.len() as u64, numbers[numbers.len() - 1] - numbers[0] + 1);
 }
+
+#[test]
+fn an_outage_ends_with_a_keyframe() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, ..] = pair(&mut world);
+    talk(&mut world, 2, a_audio, a_video);
+    let asked = world.peers[0].keyframe_requests.len();
+    world.lose = Box::new(|up, _, bytes| up && is_media(bytes));
+    talk(&mut world, 1, a_audio, a_video);
+    assert_eq!(world.peers[0].keyframe_requests.len(), asked);
+    world.lose = Box::new(|_, _, _| false);
+    let back = world.now.instant;
+    talk(&mut world, 1, a_audio, a_video);
+    let requests = &world.peers[0].keyframe_requests[asked..];
+    assert!(requests.first().is_some_and(|at| *at - back <= ms(100)), "{requests:?}");
+}

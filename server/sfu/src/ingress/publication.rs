@@ -94,6 +94,8 @@ pub(crate) struct Taken {
     /// Upper bound of the round trip to the publisher.
     pub(crate) round_trip: Option<Duration>,
     pub(crate) lost: u64,
+    /// What is missing of the picture cannot be had in time.
+    pub(crate) unrepairable: bool,
 }
 
 impl Publication {
@@ -216,6 +218,7 @@ impl Publication {
             recovered: arrival.recovered,
             round_trip: arrival.answered_in,
             lost: arrival.lost,
+            unrepairable: self.kind == Kind::Video && !keyframe && (arrival.outage || arrival.lost > 0),
         })
     }
 

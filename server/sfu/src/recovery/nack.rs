@@ -1,7 +1,7 @@
 //! What is missing from one RTP stream of a publisher, and when to ask for it again. How often and how long is the
 //! plan's decision.
 
-use super::plan::NackPlan;
+use super::plan::{self, NackPlan};
 use carillon_proto::rtp::SeqExt;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -43,6 +43,8 @@ pub(crate) struct Arrival {
     pub(crate) answered_in: Option<Duration>,
     /// Holes given up because there were too many.
     pub(crate) lost: u64,
+    /// It opened holes after nothing had come for so long that repair would take longer than a new start.
+    pub(crate) outage: bool,
 }
 
 impl NackGenerator {
@@ -55,6 +57,7 @@ impl NackGenerator {
         if seq <= highest {
             return self.fill(now, seq, repair, plan);
         }
+        let silent = self.heard.is_some_and(|at| now.saturating_duration_since(at) >= plan::OUTAGE);
         self.highest = Some(seq);
         self.heard = Some(now);
         if plan.ahead > 0 && self.ahead_due.is_none() {
@@ -74,7 +77,7 @@ impl NackGenerator {
             self.missing.pop_first();
             lost += 1;
         }
-        Arrival { lost, ..Arrival::default() }
+        Arrival { lost, outage: silent && seq.0 - highest.0 > plan::OUTAGE_PACKETS, ..Arrival::default() }
     }
 
     /// The next time `poll` has something to do.
@@ -138,7 +141,7 @@ impl NackGenerator {
             self.reorder = self.reorder.mul_f64(0.98);
         }
         let answered_in = hole.asked.filter(|_| repair).map(|asked| now.saturating_duration_since(asked));
-        Arrival { recovered: true, asked: hole.asked.is_some(), answered_in, lost: 0 }
+        Arrival { recovered: true, asked: hole.asked.is_some(), answered_in, ..Arrival::default() }
     }
 
     fn due_at(&mut self, due: Instant) {
@@ -237,6 +240,14 @@ mod tests {
         n.poll(t, plan, &mut Vec::new());
         n.handle_packet(t + Duration::from_millis(60), SeqExt(2), false, plan);
         assert_eq!(n.reorder(), Duration::ZERO);
+    }
+
+    #[test]
+    fn holes_after_a_long_silence_are_an_outage() {
+        let (mut n, t) = (NackGenerator::default(), start());
+        let mut at = |ms, seq| n.handle_packet(t + Duration::from_millis(ms), SeqExt(seq), false, PLAN).outage;
+        let seen = [(0, 1), (30, 2), (500, 4), (1_000, 5), (1_400, 40), (1_420, 80)].map(|(ms, seq)| at(ms, seq));
+        assert_eq!(seen, [false, false, false, false, true, false], "a still screen that loses a packet has none");
     }
 
     #[test]

@@ -111,6 +111,9 @@ impl Room {
         if let (Some(bound), Some(connection)) = (taken.round_trip, self.connection_mut(member)) {
             connection.note_round_trip_bound(bound);
         }
+        if taken.unrepairable {
+            self.want_keyframe(context, key);
+        }
         self.enqueue(context, key);
         if taken.started {
             context.event(Event::TrackStarted { participant: owner, track });

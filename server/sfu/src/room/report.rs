@@ -29,6 +29,7 @@ impl Room {
         let Some(connection) = participant.connection.as_mut() else { return };
         let path = path_state(connection, &self.publications, context.now);
         let mut next: Option<Instant> = None;
+        let mut unrepairable = Vec::new();
         let keys: Vec<u32> = connection.inbound.iter().map(|section| section.publication).collect();
         for key in keys {
             let Some(publication) = self.publications.get_mut(key) else { continue };
@@ -36,6 +37,9 @@ impl Room {
             let mut ask: Vec<SeqExt> = Vec::new();
             let (copies, lost) = publication.poll_nack(context.now, &mut ask);
             context.stats.lost_in += lost;
+            if lost > 0 {
+                unrepairable.push(key);
+            }
             if let (Some(media), false) = (publication.active_ssrc(), ask.is_empty()) {
                 context.stats.nacks_out += ask.len() as u64;
                 send_nacks(context, connection, Ssrc(media), &ask, copies);
@@ -43,6 +47,7 @@ impl Room {
             next = earlier(next, publication.nack_due());
         }
         context.timers.set(Timer::Nack(id), next);
+        unrepairable.into_iter().for_each(|key| self.want_keyframe(context, key));
     }
 
     /// Sends to a subscriber what is to leave again.

@@ -89,6 +89,10 @@ const REORDER_MAX: Duration = Duration::from_millis(60);
 const REORDER_PATIENT_MAX: Duration = Duration::from_millis(800);
 /// Requests on a congested path are those of a good one.
 const LOSS_CONGESTED: f64 = 0.04;
+/// After this long without a packet the pictures that were lost are too old to be shown: a keyframe is asked for at once.
+/// Fewer packets are missing where a still screen sent few.
+pub(crate) const OUTAGE: Duration = Duration::from_millis(300);
+pub(crate) const OUTAGE_PACKETS: u64 = 6;
 /// A publisher's history holds 1 s or 3 round trips; subscribers play on after a keyframe.
 const VIDEO_DEADLINE: Duration = Duration::from_millis(1_500);
 /// NetEq stretches to 2 s, but audio that late is heard as a gap already.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Four characters that name a codec.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FourCc(pub [u8; 4]);
 
 impl FourCc {

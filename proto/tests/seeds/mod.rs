@@ -1,6 +1,7 @@
 //! The generated part of the corpora: well-formed input of every kind, built with the crate's own writers, and the
 //! classic ways to be malformed.
 
+mod flv;
 mod frame;
 mod rtmp;
 
@@ -18,7 +19,17 @@ pub(crate) type Seed = (&'static str, &'static str, Vec<u8>);
 
 /// Target, file name, bytes.
 pub(crate) fn all() -> Vec<Seed> {
-    [rtp_seeds(), rtcp_seeds(), repair_seeds(), video_seeds(), frame::seeds(), opus_seeds(), rtmp::seeds()].concat()
+    [
+        rtp_seeds(),
+        rtcp_seeds(),
+        repair_seeds(),
+        video_seeds(),
+        frame::seeds(),
+        opus_seeds(),
+        flv::seeds(),
+        rtmp::seeds(),
+    ]
+    .concat()
 }
 
 fn built(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {

@@ -118,7 +118,10 @@ export class RoomClient extends Emitter {
       this.#link().setReady(true);
       return entered;
     } catch (error) {
-      if (this.#stay === stay) this.#forget();
+      // Without an answer one may be in: the server would keep the seat for as long as it sees this device.
+      const unsure = asCarillonError(error).code === Code.TIMED_OUT;
+      if (this.#stay === stay && unsure) this.leave();
+      else if (this.#stay === stay) this.#forget();
       throw asCarillonError(error);
     }
   }

@@ -47,3 +47,13 @@ test('first entry that fails twice leaves no room behind', async () => {
   gateway.emit('session', {});
   assert.equal(gateway.asked.length, 2, 'nobody enters again');
 });
+
+test('an entry without an answer is taken back', async () => {
+  const gateway = new Gateway();
+  const room = new RoomClient(gateway);
+  const entering = room.enter(7);
+  gateway.asked[0].reject(new CarillonError(Code.TIMED_OUT, 'room.enter: no answer'));
+  await assert.rejects(entering, { code: Code.TIMED_OUT });
+  assert.deepEqual(gateway.asked.map(({ verb, body }) => [verb, body.room]), [['room.enter', 7], ['room.leave', 7]]);
+  assert.equal(room.room, null);
+});

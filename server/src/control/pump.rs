@@ -67,6 +67,8 @@ impl Control {
     }
 
     pub(super) fn tell_calls(&mut self, now: Now, command: call::Command) {
+        #[cfg(test)]
+        self.tape.push(super::thread::Taped::Told(command.clone()));
         let directory = Facts { chat: &self.chat, store: &self.store, now };
         self.calls.handle_command(now, &directory, command);
     }
@@ -205,7 +207,11 @@ impl Control {
                 }
             }
             call::Output::Save { key, value } => self.store.save(&key, value.as_deref()),
-            call::Output::Record { app, record } => self.store.add_record(app, &record),
+            call::Output::Record { app, record } => {
+                #[cfg(test)]
+                self.tape.push(super::thread::Taped::Record(record.clone()));
+                self.store.add_record(app, &record);
+            }
             call::Output::GroupAttribute { app, group, key, value } => {
                 let key = key.to_owned();
                 self.tell_chat(now, chat::Command::SetGroupAttribute { app, group, key, value });

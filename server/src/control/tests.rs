@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod histories;
 mod node;
 
 use super::thread::BACKLOG;

@@ -87,6 +87,15 @@ pub(super) struct Control {
     /// Commands that found a worker's mailbox full, in order.
     backlog: Vec<VecDeque<carillon_sfu::Command>>,
     stats: Stats,
+    /// What the call engine was told, and the records that it made.
+    #[cfg(test)]
+    pub(super) tape: Vec<Taped>,
+}
+
+#[cfg(test)]
+pub(super) enum Taped {
+    Told(carillon_call::Command),
+    Record(carillon_proto::gateway::CallRecord),
 }
 
 impl Control {
@@ -110,6 +119,8 @@ impl Control {
             release: Vec::new(),
             full: Vec::new(),
             stats: Stats::default(),
+            #[cfg(test)]
+            tape: Vec::new(),
         }
     }
 

@@ -74,6 +74,13 @@ impl SqliteStore {
         Self::prepare(connection, apps, retention)
     }
 
+    /// One that lasts as long as it is held.
+    #[cfg(test)]
+    pub(crate) fn in_memory(apps: Vec<AppId>) -> Result<Self, StoreError> {
+        let retention = Retention::from(&carillon_config::chat::Chat::default());
+        Self::prepare(Connection::open_in_memory().map_err(unavailable)?, apps, retention)
+    }
+
     fn prepare(mut connection: Connection, apps: Vec<AppId>, retention: Retention) -> Result<Self, StoreError> {
         let set_up = |connection: &mut Connection| -> rusqlite::Result<()> {
             connection.busy_timeout(Duration::from_secs(5))?;

@@ -63,6 +63,44 @@ struct Socket {
     events: Vec<Value>,
 }
 
+/// The one app of the tests.
+pub(super) fn with_app(mut config: Config) -> Config {
+    config.apps = vec![App::new(APP.0, Secret::new(KEY))];
+    config
+}
+
+/// What the control thread would be, over this store.
+pub(super) fn control(config: &Config, store: SqliteStore, now: Now, workers: Vec<worker::Handle>) -> Control {
+    let calls = carillon_call::Config { call: config.call.clone(), rooms: config.rooms.clone() };
+    let seed = now.wall.0;
+    let mut secrets = 0_u8;
+    let random = move |out: &mut [u8]| {
+        secrets = secrets.wrapping_add(1);
+        out.fill(secrets);
+    };
+    let mut control = Control::new(Parts {
+        clock: Clock::start(),
+        inputs: channel(1).1,
+        sessions: Sessions::new(config.gateway.clone(), Box::new(random)),
+        chat: Chat::new(config.chat.clone(), &config.apps, seed),
+        calls: Switchboard::new(calls, seed),
+        store,
+        apps: config.apps.clone(),
+        postman: mpsc::unbounded_channel().0,
+        callbacks_waiting_max: 100,
+        give_up_within: Duration::ZERO,
+        workers,
+        random: Box::new(|| 7),
+    });
+    control.restore(now).unwrap();
+    control
+}
+
+pub(super) fn user_sig(name: &str, now: Now) -> String {
+    let (user, time) = (UserId::new(name).unwrap(), now.wall.as_secs());
+    UserSig { app: APP, user, time, expire: 86_400, userbuf: None }.make(KEY)
+}
+
 impl Node {
     pub(super) fn start(folder: &Folder, config: Config) -> Self {
         Self::start_at(folder, config, a_day(), Vec::new())
@@ -72,26 +110,12 @@ impl Node {
         Self::start_at(folder, Config::default(), a_day(), vec![worker])
     }
 
-    fn start_at(folder: &Folder, mut config: Config, now: Now, workers: Vec<worker::Handle>) -> Self {
-        let callbacks = Callbacks { room_url: "http://127.0.0.1:9/".into(), ..Callbacks::default() };
-        config.apps = vec![App { callbacks, ..App::new(APP.0, Secret::new(KEY)) }];
-        let calls = carillon_call::Config { call: config.call.clone(), rooms: config.rooms.clone() };
-        let seed = now.wall.0;
-        let mut control = Control::new(Parts {
-            clock: Clock::start(),
-            inputs: channel(1).1,
-            sessions: Sessions::new(config.gateway.clone(), Box::new(|out| out.fill(7))),
-            chat: Chat::new(config.chat.clone(), &config.apps, seed),
-            calls: Switchboard::new(calls, seed),
-            store: SqliteStore::open(&folder.0, vec![APP], Retention::from(&config.chat)).unwrap(),
-            apps: config.apps.clone(),
-            postman: mpsc::unbounded_channel().0,
-            callbacks_waiting_max: 100,
-            give_up_within: Duration::ZERO,
-            workers,
-            random: Box::new(|| 7),
-        });
-        control.restore(now).unwrap();
+    fn start_at(folder: &Folder, config: Config, now: Now, workers: Vec<worker::Handle>) -> Self {
+        let mut config = with_app(config);
+        let room_url = "http://127.0.0.1:9/".into();
+        config.apps[0].callbacks = Callbacks { room_url, ..Callbacks::default() };
+        let store = SqliteStore::open(&folder.0, vec![APP], Retention::from(&config.chat)).unwrap();
+        let control = control(&config, store, now, workers);
         Self { control, config, now, sockets: BTreeMap::new(), last_socket: 0 }
     }
 
@@ -168,8 +192,7 @@ impl Node {
     }
 
     pub(super) fn user_sig(&self, name: &str) -> String {
-        let (user, time) = (UserId::new(name).unwrap(), self.now.wall.as_secs());
-        UserSig { app: APP, user, time, expire: 86_400, userbuf: None }.make(KEY)
+        user_sig(name, self.now)
     }
 
     pub(super) fn welcome(&self, socket: u64) -> &Value {
@@ -215,7 +238,7 @@ impl Node {
     }
 }
 
-fn a_day() -> Now {
+pub(super) fn a_day() -> Now {
     Now { instant: Instant::now(), wall: UnixMillis(1_700_000_000_000) }
 }
 

@@ -1,6 +1,6 @@
 //! Events, and the objects that events and replies carry.
 
-use super::{Peer, TrackName, TrackState};
+use super::{CallMembers, Peer, TrackName, TrackState};
 use crate::id::{CallId, GroupId, MessageId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -54,6 +54,9 @@ pub enum Event {
     /// The server's view of a call that one is in or invited to.
     #[serde(rename = "call.changed")]
     CallChanged(CallState),
+    /// What members did of a call that one started, answered or joined by the server's word.
+    #[serde(rename = "call.members")]
+    CallMembers(CallMembers),
 }
 
 /// A stored message.
@@ -313,6 +316,7 @@ pub const EVENTS: &[&str] = &[
     "room.unplayable",
     "room.removed",
     "call.changed",
+    "call.members",
 ];
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Requests: a verb and its body. Replies are documented with each.
 
-use crate::id::{GroupId, MessageId, RoomId, UserId};
+use super::{CallAnswer, InviteToCall, StartCall};
+use crate::id::{CallId, GroupId, MessageId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -184,6 +185,32 @@ pub enum Request {
     /// → `{calls: [CallState]}`: calls one is in or invited to.
     #[serde(rename = "call.current")]
     CurrentCalls {},
+    /// → `{call: CallState, users: [Asked]}`. From now on `call.members` events of this call, as after `call.answer`
+    /// and `call.join`.
+    #[serde(rename = "call.start")]
+    StartCall(StartCall),
+    /// → `{call: CallState, users: [Asked]}`. Who is in a group's call.
+    #[serde(rename = "call.invite")]
+    InviteToCall(InviteToCall),
+    /// → `{call: CallState}`. Takes back one's own invitations of `users`; no users: of all.
+    #[serde(rename = "call.cancel")]
+    CancelInvitation {
+        call: CallId,
+        #[serde(default)]
+        users: Vec<UserId>,
+    },
+    /// → `{call: CallState}`. Who is asked.
+    #[serde(rename = "call.answer")]
+    AnswerCall { call: CallId, answer: CallAnswer },
+    /// → `{call: CallState}`. Who is in it is so no longer; one's own open invitations are taken back.
+    #[serde(rename = "call.hangUp")]
+    HangUpCall { call: CallId },
+    /// → `{call: CallState}`: one may enter its room now. Who is asked accepts by it, a group's member just comes.
+    #[serde(rename = "call.join")]
+    JoinCall { call: CallId },
+    /// → `{call: CallState}`. As one more sign of life; 10010 says that one is not in it any more.
+    #[serde(rename = "call.beat")]
+    CallBeat { call: CallId },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -325,6 +352,13 @@ pub const VERBS: &[&str] = &[
     "room.offer",
     "call.records",
     "call.current",
+    "call.start",
+    "call.invite",
+    "call.cancel",
+    "call.answer",
+    "call.hangUp",
+    "call.join",
+    "call.beat",
 ];
 
 #[cfg(test)]

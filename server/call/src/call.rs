@@ -109,6 +109,9 @@ pub(crate) struct Call {
     /// The absolute end.
     pub end_by: UnixMillis,
     pub last_left: How,
+    /// Who is told what each member does.
+    #[serde(default)]
+    pub watchers: BTreeSet<UserId>,
     /// For webhooks, since the last look.
     #[serde(skip)]
     pub changes: Vec<(UserId, MemberChange)>,
@@ -146,6 +149,7 @@ impl Call {
             accepted: None,
             end_by: t.at.plus(max_length),
             last_left: How::Lost,
+            watchers: BTreeSet::new(),
             changes: Vec::new(),
             announced: None,
         }
@@ -227,6 +231,8 @@ impl Call {
 
     pub(crate) fn invite(&mut self, id: InviteId, invitation: Invitation) {
         self.changes.extend(invitation.shares.keys().map(|user| (user.clone(), MemberChange::Invite)));
+        let busy = invitation.shares.iter().filter(|(_, share)| share.state == State::Busy);
+        self.changes.extend(busy.map(|(user, _)| (user.clone(), MemberChange::Busy)));
         self.invitations.insert(id, invitation);
     }
 
@@ -320,7 +326,7 @@ impl Call {
             (Phase::Answered | Phase::Connected, How::HungUp | How::Lost) => {
                 *place = Place::Gone;
                 self.last_left = how;
-                let change = if how == How::HungUp { MemberChange::Hangup } else { MemberChange::Offline };
+                let change = if how == How::HungUp { MemberChange::HangUp } else { MemberChange::Offline };
                 self.changes.push((user.clone(), change));
             }
             (Phase::Ended(_), How::HungUp | How::Lost) => {}

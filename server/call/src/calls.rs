@@ -10,7 +10,7 @@ use crate::{Directory, Happening, MemberChange, Output};
 use carillon_proto::gateway::{CallState, Event as GatewayEvent, LeaveReason, MediaType};
 use carillon_proto::id::{AppId, GroupId, InviteId, RoomId, UserId};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The attribute by which the vendor's clients find a group's running call.
 pub(crate) const GROUP_ATTRIBUTE: &str = "inner_attr_kit_info";
@@ -82,11 +82,16 @@ impl Switchboard {
             return;
         }
         let room = (key.0, call.room.clone());
+        let mut over: BTreeMap<InviteId, Vec<UserId>> = BTreeMap::new();
         for (invite, user) in call.overdue(t) {
             let how = self.decision(t, directory, &room, &user);
             if let Some(call) = self.calls.get_mut(&key) {
                 call.decide(&invite, &user, Event::TimeOut, how);
             }
+            over.entry(invite).or_default().push(user);
+        }
+        for (invite, users) in over {
+            self.tell_timed_out(t, &key, &invite, users);
         }
         if let Some(call) = self.calls.get_mut(&key) {
             call.expire(t);
@@ -101,6 +106,7 @@ impl Switchboard {
         for user in call.users() {
             self.calls_of_user.entry((key.0, user)).or_default().insert(id.clone());
         }
+        self.tell_watchers(key, &changes);
         for (user, change) in changes {
             self.forget_guest(key, &user, change);
             let what = Happening::MemberChanged { call: id.clone(), user, change };
@@ -140,7 +146,7 @@ impl Switchboard {
     /// An invitation that ended otherwise than by an accept gives no right any more.
     fn forget_guest(&mut self, key: &CallKey, user: &UserId, change: MemberChange) {
         match change {
-            MemberChange::Answer | MemberChange::Hangup | MemberChange::Join | MemberChange::Invite => return,
+            MemberChange::Answer | MemberChange::HangUp | MemberChange::Join | MemberChange::Invite => return,
             MemberChange::Reject
             | MemberChange::Busy
             | MemberChange::NotAnswer
@@ -244,7 +250,7 @@ impl Guests {
 }
 
 /// Takes `value` out of an index, and the entry when nothing is left in it.
-pub(crate) fn remove_from<K: Ord, V: Ord>(index: &mut std::collections::BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
+pub(crate) fn remove_from<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
     if let Some(values) = index.get_mut(key) {
         values.remove(value);
         if values.is_empty() {

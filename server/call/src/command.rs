@@ -1,7 +1,9 @@
 //! The vocabulary of the call engine.
 
+pub use carillon_proto::gateway::MemberChange;
 use carillon_proto::gateway::{
-    CallRecord, CallState, EnteredRoom, ErrorBody, LeaveReason, Message, Track, TrackName, TrackState,
+    CallAnswer, CallRecord, CallState, EnteredRoom, ErrorBody, InviteToCall, LeaveReason, Message, SendMessage,
+    StartCall, Track, TrackName, TrackState,
 };
 use carillon_proto::id::{AppId, CallId, GroupId, RoomId, UserId};
 pub use carillon_proto::user_sig::Privileges;
@@ -87,6 +89,21 @@ pub enum Command {
         re: u64,
         user: UserId,
     },
+    /// A client has the server do what others do by messages of their own. Answered by `Reply`.
+    Ask {
+        app: AppId,
+        session: SessionId,
+        re: u64,
+        user: UserId,
+        ask: Ask,
+    },
+    /// A message that `Output::Send` asked for was refused.
+    NotSent {
+        app: AppId,
+        user: UserId,
+        client_id: String,
+        error: ErrorBody,
+    },
     /// A gateway session lost its socket, got it back, or ended.
     Session {
         session: SessionId,
@@ -110,6 +127,18 @@ pub enum Command {
         room: RoomId,
         reason: LeaveReason,
     },
+}
+
+/// The verbs that make, answer and end calls.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    Start(Box<StartCall>),
+    Invite(Box<InviteToCall>),
+    Cancel { call: CallId, users: Vec<UserId> },
+    Answer { call: CallId, answer: CallAnswer },
+    HangUp { call: CallId },
+    Join { call: CallId },
+    Beat { call: CallId },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +197,14 @@ pub enum Output {
         session: Option<SessionId>,
         event: carillon_proto::gateway::Event,
     },
+    /// Send this in the user's name; `session` asked for it and is not told. It comes back by `Command::Follow`, or
+    /// by `Command::NotSent`.
+    Send {
+        app: AppId,
+        user: UserId,
+        session: Option<SessionId>,
+        message: Box<SendMessage>,
+    },
     /// Keep the running call or room for the next start; `None`: forget it. Keys are unique and opaque.
     Save {
         key: String,
@@ -202,19 +239,6 @@ pub enum Happening {
     Entered { room: RoomId, user: UserId },
     Left { room: RoomId, user: UserId, reason: LeaveReason },
     TracksChanged { room: RoomId, user: UserId, tracks: BTreeMap<TrackName, Track> },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MemberChange {
-    Answer,
-    Reject,
-    Busy,
-    NotAnswer,
-    Hangup,
-    Join,
-    Offline,
-    Invite,
-    CancelInvite,
 }
 
 /// What the engine's next timer is for.

@@ -3,21 +3,25 @@
 
 use crate::call::{Call, Decision, How, NewCall, Switch};
 use crate::invitation::{Claim, Event, Invitation, Share, State};
+use crate::service::{SERVED_EXTRA, Served};
 use crate::switchboard::{CallKey, RoomKey, Switchboard};
 use crate::timers::Moment;
+use crate::words::Sending;
 use crate::{Directory, Happening, IgnoreReason, Output};
 use carillon_proto::call::{Action, Error, Meaning, Signal};
 use carillon_proto::gateway::{MediaType, Message, Peer};
 use carillon_proto::id::{AppId, CallId, InviteId, RoomId, UserId};
 
-type Followed = Result<(), IgnoreReason>;
+pub(crate) type Followed = Result<(), IgnoreReason>;
 
 /// A signal with what the server knows for certain about its message.
-struct Incoming<'a> {
-    app: AppId,
-    from: &'a UserId,
-    to: &'a Peer,
-    signal: &'a Signal,
+pub(crate) struct Incoming<'a> {
+    pub app: AppId,
+    pub from: &'a UserId,
+    pub to: &'a Peer,
+    pub signal: &'a Signal,
+    /// What the server knows of an invitation that it wrote itself.
+    pub served: Option<&'a Served>,
 }
 
 impl Incoming<'_> {
@@ -45,7 +49,14 @@ impl Switchboard {
             Err(Error::NotSignalling | Error::NotCall) => return,
             Err(Error::TooLarge | Error::Malformed(_)) => return self.ignore(IgnoreReason::Malformed),
         };
-        let incoming = Incoming { app, from: &message.from, to: &message.to, signal: &signal };
+        let served = match self.sending.remove(&(app, message.from.clone(), message.client_id.clone())) {
+            // Done before it was said.
+            Some(Sending::Word) => return,
+            Some(Sending::Invitation(served)) => Some(served),
+            None => None,
+        };
+        let incoming =
+            Incoming { app, from: &message.from, to: &message.to, signal: &signal, served: served.as_deref() };
         let followed = match (signal.envelope.action, signal.data.meaning()) {
             (Action::Invite, Meaning::Call) => self.invited(t, directory, &incoming),
             (Action::Invite, Meaning::HangUp) => self.hung_up(&incoming),
@@ -55,6 +66,9 @@ impl Switchboard {
                 Meaning::Call | Meaning::HangUp | Meaning::Switch(_),
             ) => self.answered(t, directory, &incoming),
         };
+        if let Some(served) = &served {
+            self.answer_invitation(app, &signal.envelope.invite, served, followed);
+        }
         match followed {
             Ok(()) => self.stats.followed += 1,
             Err(reason) => self.ignore(reason),
@@ -62,7 +76,7 @@ impl Switchboard {
     }
 
     /// A new call, or more users for a running one.
-    fn invited(&mut self, t: Moment, directory: &dyn Directory, incoming: &Incoming<'_>) -> Followed {
+    pub(crate) fn invited(&mut self, t: Moment, directory: &dyn Directory, incoming: &Incoming<'_>) -> Followed {
         let (app, envelope, data) = (incoming.app, &incoming.signal.envelope, &incoming.signal.data);
         let room = data.room.clone().ok_or(IgnoreReason::NoRoom)?;
         if envelope.inviter != *incoming.from || !incoming.group_fits() {
@@ -129,24 +143,30 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(key) else { return Err(IgnoreReason::Unknown) };
         let invitees: Vec<UserId> = invitees.into_iter().filter(|user| !call.is_in(user)).collect();
         let mut users = call.users();
-        users.extend(invitees.iter().cloned());
+        users.extend(invitees.iter().chain(incoming.served.into_iter().flat_map(|served| &served.busy)).cloned());
         let too_many = users.len() > self.config.call.users_per_call
             || call.invitations.len() >= self.config.call.invitations_per_call;
         let first = call.invitations.is_empty();
-        if invitees.is_empty() || too_many {
+        let busy = incoming.served.map(|served| served.busy.as_slice()).unwrap_or_default();
+        if (invitees.is_empty() && busy.is_empty()) || too_many {
             if first {
                 self.forget_call(key);
             }
             return Err(if too_many { IgnoreReason::Limit } else { IgnoreReason::Repeated });
         }
-        let share = |user: &UserId| Share { state: State::Pending, reached: directory.is_online(app, user) };
-        let ring = incoming.signal.envelope.timeout.ring();
+        let share = |user: &UserId, state| (user.clone(), Share { state, reached: directory.is_online(app, user) });
+        let asked = invitees.iter().map(|user| share(user, State::Pending));
+        let extra = if incoming.served.is_some() { SERVED_EXTRA } else { self.config.call.guard_extra() };
         let invitation = Invitation {
             inviter: incoming.from.clone(),
-            guard: t.at.plus(ring).plus(self.config.call.guard_extra()),
+            guard: t.at.plus(incoming.signal.envelope.timeout.ring()).plus(extra),
             claim: Claim::Within(t.at.plus(self.config.call.claim_within())),
-            shares: invitees.into_iter().map(|user| (user.clone(), share(&user))).collect(),
+            shares: asked.chain(busy.iter().map(|user| share(user, State::Busy))).collect(),
+            served: incoming.served.is_some(),
         };
+        if invitation.served {
+            call.watchers.insert(incoming.from.clone());
+        }
         call.invite(incoming.invite().clone(), invitation);
         let room = (app, call.room.clone());
         if first {
@@ -282,7 +302,9 @@ fn invitees(directory: &dyn Directory, incoming: &Incoming<'_>) -> Result<Vec<Us
     let mut users: Vec<UserId> = listed.filter(reached).cloned().collect();
     users.sort();
     users.dedup();
-    if users.is_empty() || !sender_fits { Err(IgnoreReason::Forged) } else { Ok(users) }
+    // Where all are busy nobody is written to.
+    let nobody = users.is_empty() && incoming.served.is_none();
+    if nobody || !sender_fits { Err(IgnoreReason::Forged) } else { Ok(users) }
 }
 
 /// Which shares this answer decides, and how. Its sender must be who can.

@@ -83,6 +83,9 @@ pub(crate) struct Invitation {
     pub guard: UnixMillis,
     pub claim: Claim,
     pub shares: BTreeMap<UserId, Share>,
+    /// Made by the server on its inviter's word: the server also says when it is over.
+    #[serde(default)]
+    pub served: bool,
 }
 
 impl Invitation {

@@ -20,11 +20,13 @@ mod presence;
 mod recent;
 mod room;
 mod saved;
+mod service;
 mod stats;
 mod switchboard;
 mod timers;
 #[cfg(test)]
 mod transitions;
+mod words;
 
 pub use command::*;
 pub use stats::{IgnoreReason, RefuseReason, Stats};

@@ -4,7 +4,9 @@ use crate::call::Call;
 use crate::invitation::State;
 use crate::recent::Recent;
 use crate::room::{Room, Seat};
+use crate::service::Asker;
 use crate::timers::{Clock, Moment, Owner, Timers};
+use crate::words::Sending;
 use crate::{Command, Directory, IgnoreReason, Output, Reason, SeatId, SessionId, Stats};
 use carillon_config::call::{Call as CallConfig, Rooms};
 use carillon_proto::gateway::{CallPhase, CallState};
@@ -44,6 +46,9 @@ pub struct Switchboard {
     pub(crate) attributes: BTreeMap<(AppId, GroupId), String>,
     /// Invitations of calls that are over: they must not start another.
     pub(crate) recent: Recent<(AppId, InviteId)>,
+    /// Messages that were asked for and are not back yet.
+    pub(crate) sending: BTreeMap<(AppId, UserId, String), Sending>,
+    pub(crate) next_message: u64,
     pub(crate) next_seat: u64,
     /// Seat numbers below were promised to the store.
     pub(crate) reserved_seats: u64,
@@ -75,6 +80,8 @@ impl Switchboard {
             seats_of_session: BTreeMap::new(),
             attributes: BTreeMap::new(),
             recent: Recent::default(),
+            sending: BTreeMap::new(),
+            next_message: 1,
             next_seat: 1,
             reserved_seats: 1,
             timers: Timers::default(),
@@ -117,6 +124,10 @@ impl Switchboard {
                 let calls = self.calls_of(app, &user);
                 self.reply(session, re, Ok(serde_json::json!({ "calls": calls })));
             }
+            Command::Ask { app, session, re, user, ask } => {
+                self.ask(t, directory, Asker { app, session, re, user }, ask);
+            }
+            Command::NotSent { app, user, client_id, error } => self.not_sent((app, user, client_id), error),
             Command::Session { session, state } => self.session(t, session, state),
             Command::Media { seat, event } => self.media(t, seat, event),
             Command::Remove { app, user, room, reason } => self.remove(&(app, room), &user, reason),

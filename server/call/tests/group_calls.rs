@@ -41,7 +41,7 @@ fn group_of_four_answers_rejects_and_misses() {
         })
         .collect();
     use MemberChange::*;
-    assert_eq!(changes, [Invite, Invite, Invite, Answer, Reject, NotAnswer, Hangup]);
+    assert_eq!(changes, [Invite, Invite, Invite, Answer, Reject, NotAnswer, HangUp]);
 }
 
 #[test]

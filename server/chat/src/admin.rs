@@ -2,7 +2,7 @@
 
 use crate::chat::{Asked, Chat};
 use crate::{SessionId, Store};
-use carillon_proto::gateway::{ByeReason, ErrorBody, Platform, Request};
+use carillon_proto::gateway::{ByeReason, ErrorBody, Platform, Request, SendMessage};
 use carillon_proto::id::{AppId, GroupId, UserId};
 use carillon_proto::time::Now;
 use serde_json::Value;
@@ -21,6 +21,19 @@ impl Chat {
         request: Request,
     ) -> Result<Value, ErrorBody> {
         self.answer(store, &Asked { now, session: NO_SESSION, app, user }, request)
+    }
+
+    /// A message that the server writes in `user`'s name; `session`, which had it do so, is not told.
+    pub fn send_for(
+        &mut self,
+        now: Now,
+        store: &mut dyn Store,
+        app: AppId,
+        (user, session): (UserId, Option<SessionId>),
+        message: SendMessage,
+    ) -> Result<(), ErrorBody> {
+        let asked = Asked { now, session: session.unwrap_or(NO_SESSION), app, user };
+        self.answer(store, &asked, Request::SendMessage(message)).map(drop)
     }
 
     /// Ends all sessions of a user.

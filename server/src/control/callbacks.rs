@@ -210,7 +210,7 @@ fn action(change: MemberChange) -> &'static str {
         MemberChange::Answer => "Answer",
         MemberChange::Reject | MemberChange::Busy => "Reject",
         MemberChange::NotAnswer => "NotAnswer",
-        MemberChange::Hangup => "Hangup",
+        MemberChange::HangUp => "Hangup",
         MemberChange::Join => "Join",
         MemberChange::Offline => "Offline",
         MemberChange::Invite => "Invite",

@@ -134,6 +134,15 @@ impl Control {
             Request::CurrentCalls {} => {
                 self.tell_calls(now, call::Command::Current { app, session: seat, re, user });
             }
+            Request::StartCall(start) => self.ask(now, session, re, call::Ask::Start(Box::new(start))),
+            Request::InviteToCall(more) => self.ask(now, session, re, call::Ask::Invite(Box::new(more))),
+            Request::CancelInvitation { call, users } => {
+                self.ask(now, session, re, call::Ask::Cancel { call, users });
+            }
+            Request::AnswerCall { call, answer } => self.ask(now, session, re, call::Ask::Answer { call, answer }),
+            Request::HangUpCall { call } => self.ask(now, session, re, call::Ask::HangUp { call }),
+            Request::JoinCall { call } => self.ask(now, session, re, call::Ask::Join { call }),
+            Request::CallBeat { call } => self.ask(now, session, re, call::Ask::Beat { call }),
             Request::Offer(offer) => {
                 let step = self.exchange.offer(session, re, app, &user, offer);
                 self.step(now, step);
@@ -144,6 +153,12 @@ impl Control {
             }
             request => self.tell_chat(now, chat::Command::Request { session, re, request }),
         }
+    }
+
+    fn ask(&mut self, now: Now, session: SessionId, re: u64, ask: call::Ask) {
+        let Some((app, user)) = self.who.get(&session).cloned() else { return };
+        let session = call::SessionId(session.0);
+        self.tell_calls(now, call::Command::Ask { app, session, re, user, ask });
     }
 
     fn records(&self, app: AppId, user: &UserId, before: Option<u64>, limit: Option<u16>) -> Result<Value, ErrorBody> {
@@ -204,6 +219,13 @@ impl Control {
                 };
                 for session in sessions {
                     self.sessions.push(now, session, event.clone());
+                }
+            }
+            call::Output::Send { app, user, session, message } => {
+                let client_id = message.client_id.clone();
+                let who = (user.clone(), session.map(|session| SessionId(session.0)));
+                if let Err(error) = self.chat.send_for(now, &mut self.store, app, who, *message) {
+                    self.tell_calls(now, call::Command::NotSent { app, user, client_id, error });
                 }
             }
             call::Output::Save { key, value } => self.store.save(&key, value.as_deref()),

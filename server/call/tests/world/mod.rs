@@ -3,15 +3,16 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 use carillon_call::{
-    Command, Config, Directory, Happening, MediaEvent, Output, SeatId, SessionId, SessionState, Switchboard,
+    Ask, Command, Config, Directory, Happening, MediaEvent, Output, SeatId, SessionId, SessionState, Switchboard,
 };
 use carillon_proto::call::{Engine, Signal, Writer};
 use carillon_proto::gateway::{
-    CallPhase, CallRecord, CallResult, CallState, ErrorBody, Event, LeaveReason, MediaType, Message, Peer, code,
+    CallPhase, CallRecord, CallResult, CallState, ChangedMember, ErrorBody, Event, LeaveReason, MediaType, Message,
+    Peer, SendMessage, code,
 };
 use carillon_proto::id::{AppId, GroupId, InviteId, MessageId, RoomId, UserId};
 use carillon_proto::time::{Now, UnixMillis};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -91,6 +92,10 @@ pub struct World {
     pub attributes: BTreeMap<GroupId, Option<String>>,
     pub closed: Vec<SeatId>,
     seats: BTreeMap<(UserId, RoomId), SeatId>,
+    /// What the server wrote in users' names, since the last look.
+    pub written: Vec<(UserId, SendMessage)>,
+    /// Chat refuses what the server writes.
+    pub refuse_messages: Option<ErrorBody>,
     requests: u64,
     messages: u64,
 }
@@ -117,6 +122,8 @@ impl World {
             attributes: BTreeMap::new(),
             closed: Vec::new(),
             seats: BTreeMap::new(),
+            written: Vec::new(),
+            refuse_messages: None,
             requests: 0,
             messages: 0,
         }
@@ -143,17 +150,22 @@ impl World {
     }
 
     pub fn send_text(&mut self, app: AppId, from: &str, to: Peer, text: &str) {
-        self.messages += 1;
         let payload = json!({"data": text, "description": "", "extension": ""});
-        let message = Message {
+        let message = self.message(user(from), to, payload.as_object().unwrap().clone(), String::new());
+        self.command(Command::Follow { app, message: Box::new(message) });
+    }
+
+    fn message(&mut self, from: UserId, to: Peer, payload: Map<String, Value>, client_id: String) -> Message {
+        self.messages += 1;
+        Message {
             id: MessageId::new(format!("m{}", self.messages)).unwrap(),
-            from: user(from),
+            from,
             to,
             kind: "custom".into(),
-            payload: payload.as_object().unwrap().clone(),
+            payload,
             seq: self.messages,
             time_ms: self.now.wall.0,
-            client_id: String::new(),
+            client_id,
             priority: None,
             cloud_custom_data: String::new(),
             nick: String::new(),
@@ -162,8 +174,28 @@ impl World {
             exclude_from_history: false,
             modified: 0,
             revoked: false,
+        }
+    }
+
+    /// One of the verbs of calls, by the user's first device: what it is answered.
+    pub fn verb(&mut self, name: &str, ask: Ask) -> Result<Value, i32> {
+        self.requests += 1;
+        let (session, re, user) = (session(name, 1), self.requests, user(name));
+        let outputs = self.command(Command::Ask { app: APP, session, re, user, ask });
+        let answer = |output| match output {
+            Output::Reply { result, re: answered, .. } if answered == re => Some(result.map_err(|error| error.code)),
+            _ => None,
         };
-        self.command(Command::Follow { app, message: Box::new(message) });
+        let mut answers: Vec<_> = outputs.into_iter().filter_map(answer).collect();
+        assert_eq!(answers.len(), 1, "each is answered once");
+        answers.remove(0)
+    }
+
+    /// What the server wrote since the last look: in whose name, to whom, and what.
+    pub fn written(&mut self) -> Vec<(String, Peer, Signal)> {
+        let read = |message: &SendMessage| Signal::parse(message.payload["data"].as_str().unwrap()).unwrap();
+        let written = std::mem::take(&mut self.written);
+        written.into_iter().map(|(user, m)| (user.as_str().to_owned(), m.to.clone(), read(&m))).collect()
     }
 
     pub fn enter(&mut self, name: &str) -> Result<SeatId, i32> {
@@ -256,9 +288,26 @@ impl World {
         let mut outputs = Vec::new();
         while let Some(output) = self.board.poll_output() {
             self.note(&output);
+            if let Output::Send { app, user, message, .. } = &output {
+                self.relay(*app, user, message);
+            }
             outputs.push(output);
         }
         outputs
+    }
+
+    /// Chat takes what the server writes, or refuses it.
+    fn relay(&mut self, app: AppId, user: &UserId, message: &SendMessage) {
+        let (client_id, from) = (message.client_id.clone(), user.clone());
+        self.written.push((user.clone(), message.clone()));
+        let command = match &self.refuse_messages {
+            Some(error) => Command::NotSent { app, user: from, client_id, error: error.clone() },
+            None => {
+                let to = message.to.clone();
+                Command::Follow { app, message: Box::new(self.message(from, to, message.payload.clone(), client_id)) }
+            }
+        };
+        self.board.handle_command(self.now, &self.people, command);
     }
 
     fn note(&mut self, output: &Output) {
@@ -280,7 +329,10 @@ impl World {
             Output::Entered { user, room, seat, .. } => {
                 self.seats.insert((user.clone(), room.room.clone()), *seat);
             }
-            Output::Reply { .. } | Output::EnteredWithoutSession { .. } | Output::RefusedWithoutSession { .. } => {}
+            Output::Reply { .. }
+            | Output::Send { .. }
+            | Output::EnteredWithoutSession { .. }
+            | Output::RefusedWithoutSession { .. } => {}
         }
     }
 
@@ -364,6 +416,10 @@ fn short(event: &Event) -> String {
             (CallPhase::Waiting, None) if state.accepted_ms.is_some() => "call answered".into(),
             (phase, None) => format!("call {phase:?}").to_lowercase(),
         },
+        Event::CallMembers(told) => {
+            let change = |c: &ChangedMember| format!("{} {:?}", c.user, c.change);
+            told.changes.iter().map(change).collect::<Vec<_>>().join(", ")
+        }
         other => format!("{other:?}"),
     }
 }

@@ -16,6 +16,10 @@ crate::section! {
         pub connect_within_ms: u64 = 30_000, in 1_000..=600_000;
         /// Milliseconds between an invitation and its sender's entry of the room, for clients that invite first.
         pub claim_within_ms: u64 = 10_000, in 1_000..=60_000;
+        /// Milliseconds that a call rings on while its caller's client is gone without a word: a closed page, a dead
+        /// battery. Shorter than a reload or a network's gap takes the call from somebody who is still there; longer:
+        /// people pick up and hear nobody.
+        pub caller_away_ms: u64 = 10_000, in 1_000..=600_000;
         /// Milliseconds until a call is ended by the server whatever happens in it.
         pub max_length_ms: u64 = 86_400_000, in 60_000..=2_592_000_000;
         /// Calls of this process that are not over. More are relayed, but not followed.
@@ -44,6 +48,10 @@ impl Call {
 
     pub fn claim_within(&self) -> Duration {
         Duration::from_millis(self.claim_within_ms)
+    }
+
+    pub fn caller_away(&self) -> Duration {
+        Duration::from_millis(self.caller_away_ms)
     }
 
     pub fn max_length(&self) -> Duration {

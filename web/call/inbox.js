@@ -185,7 +185,7 @@ export class Inbox {
       case Action.REJECT:
         return this.#rejected(call, signal);
       case Action.CANCEL:
-        return this.#canceled(call, signal);
+        return this.#canceled(call, signal, invite);
       case Action.TIMEOUT:
         return this.#timedOut(call, signal, invite);
       default:
@@ -213,9 +213,11 @@ export class Inbox {
     flow.endIfAlone(call, busy ? CancelReason.LINE_BUSY : CancelReason.REJECTED, from);
   }
 
-  /** @param {Call} call @param {Signal} signal */
-  #canceled(call, signal) {
+  /** @param {Call} call @param {Signal} signal @param {import('./state.js').Invite} invite */
+  #canceled(call, signal, invite) {
     const flow = this.#flow;
+    // Only who made an invitation takes it back.
+    if (signal.from !== invite.inviter) return;
     const mine = !call.groupID || signal.inviteeList.length === 0 || signal.inviteeList.includes(flow.me);
     if (call.role === 'invitee' && mine && (flow.status === 'calling' || !call.groupID)) {
       flow.stop(call, EndReason.REMOTE_HANGUP, CancelReason.CANCELED, signal.from);
@@ -227,7 +229,9 @@ export class Inbox {
 
   /** @param {Call} call @param {Signal} signal @param {import('./state.js').Invite} invite */
   #timedOut(call, signal, invite) {
-    const users = signal.inviteeList.filter((user) => invite.open.has(user));
+    // Its maker says so of all, anybody else of oneself.
+    const named = signal.from === invite.inviter ? signal.inviteeList : [signal.from];
+    const users = named.filter((user) => invite.open.has(user));
     if (users.length > 0) this.#flow.noResponse(call, users);
   }
 

@@ -11,8 +11,6 @@ const VERSION = '3.6.6';
 
 /** Questions about what was bought, and reports to the vendor: the first are all answered yes, the second go nowhere. */
 const REPORTS = new Set(['isFeatureEnabledForStat', 'reportTUIComponentUsage', 'reportModalView', 'sendTRTCCustomData', 'setApplicationID']);
-/** @type {Set<string>} */
-const SIGNALS = new Set([TSignaling.INVITEE_ACCEPTED, TSignaling.INVITEE_REJECTED, TSignaling.INVITATION_TIMEOUT]);
 const REPORT_SERVICE = 'callkit_records_svr.';
 
 /** One instance per application, as the kits rely on: each of their parts calls `create`. @type {Map<number, Chat>} */
@@ -60,17 +58,16 @@ export class Chat extends Signalling {
     return super.callExperimentalAPI(name, parameter);
   }
 
-  /** Answers to a call of the call service are told as the service tells them, and not twice. @param {string} name @param {any} [data] */
-  emit(name, data) {
-    if (name === TSignaling.NEW_INVITATION_RECEIVED) this.#calls.invited(data);
-    if (SIGNALS.has(name) && this.#calls.signalled(name, data)) return;
-    super.emit(name, data);
+  /** @param {import('../core/protocol.js').Snapshot} snapshot @param {boolean} first */
+  began(snapshot, first) {
+    super.began(snapshot, first);
+    this.#calls.began(snapshot.calls ?? []);
   }
 
   /** @param {string} event @param {any} body */
   told(event, body) {
     super.told(event, body);
-    if (event === 'call.changed') this.#calls.changed(body);
+    this.#calls.told(event, body);
   }
 
   over() {
@@ -83,15 +80,12 @@ export class Chat extends Signalling {
     const chat = this;
     return {
       get user() { return chat.user; },
-      invite: (options) => this.invite(options),
-      inviteInGroup: (options) => this.inviteInGroup(options),
-      cancel: (options) => this.cancel(options),
+      request: (verb, body) => this.request(verb, body),
       makeGroup: async (users) => {
         const memberList = users.map((userID) => ({ userID }));
         return (await this.createGroup({ type: TYPES.GRP_MEETING, memberList })).data.group.groupID;
       },
-      current: async () => (await this.request('call.current')).calls,
-      notify: (text) => super.emit(EVENT.ROOM_CUSTOM_DATA_RECEIVED, text),
+      notify: (text) => this.emit(EVENT.ROOM_CUSTOM_DATA_RECEIVED, text),
     };
   }
 }

@@ -1,59 +1,75 @@
-/** Objects of the call service and of the older engines' invitations: what is written and read of each. */
+/** The call service's objects, and the gateway's that they stand for. */
 
 /** A room's `RoomIdType`. */
 const [NUMBER_ROOM, TEXT_ROOM] = [1, 2];
-/** A callee's `ResultCode`. */
-const Result = Object.freeze({ RINGS: 0, BUSY: 2 });
+/** A callee's `ResultCode`. @type {Record<string, number>} */
+const RESULT = { rings: 0, inCall: 1, busy: 2 };
 
-/** @typedef {import('./v3_calls.js').ServiceCall} ServiceCall */
+/** What a member did, as the service numbers it. */
+export const Did = Object.freeze({ ANSWER: 1, REJECT: 2, NO_ANSWER: 3, HANGUP: 4, JOIN: 5, OFFLINE: 6, INVITE: 7, CANCEL_INVITE: 8 });
+/** The service has no number for busy but in the answer to a start. @type {Record<string, number>} */
+const DID = {
+  answer: Did.ANSWER, reject: Did.REJECT, busy: Did.REJECT, notAnswer: Did.NO_ANSWER, hangUp: Did.HANGUP, join: Did.JOIN,
+  offline: Did.OFFLINE, invite: Did.INVITE, cancelInvite: Did.CANCEL_INVITE,
+};
+/** What one says to an invitation, by its `ActionType`. @type {Record<number, string>} */
+export const Said = { [Did.ANSWER]: 'accept', [Did.REJECT]: 'reject' };
 
-/**
- * An invitation as the older engines read it.
- * @param {ServiceCall} call
- * @param {string[]} users
- * @param {string} me
- */
-export function inviteData(call, users, me) {
-  const { RoomId, RoomIdType, CallId, ExcludeFromHistoryMessage } = call.info;
-  const isText = RoomIdType === TEXT_ROOM;
-  const room = { room_id: isText ? 0 : Number(RoomId), str_room_id: isText ? String(RoomId) : '' };
-  const kind = call.group ? { initialCallId: CallId } : { userIDs: users, excludeFromHistoryMessage: true };
-  const hidden = ExcludeFromHistoryMessage && { excludeFromHistoryMessage: true };
-  const data = callData(call, me, { ...room, ...kind, ...hidden });
-  return { ...data, room_id: room.room_id, ...(call.connected.size > 0 && { inCallUserIDs: [...call.connected] }) };
-}
+/** @typedef {import('../core/protocol.js').CallState} CallState */
 
-/**
- * What every message of a call carries.
- * @param {ServiceCall} call
- * @param {string} me
- * @param {object} [inner]
- */
-export function callData({ info, userData }, me, inner = {}) {
-  const cmd = info.CallMediaType === 1 ? 'audioCall' : 'videoCall';
+/** @param {string} change */
+export const didOf = (change) => DID[change] ?? Did.HANGUP;
+
+/** How an invitation is made. @param {any} body */
+export function ringOf({ CallInfo, Timeout, UserData, OfflinePushInfo: push }) {
   return {
-    userData, version: 4, call_type: info.CallMediaType, businessID: 'av_call', platform: 'Web',
-    data: { cmd, inviter: me, message: '', ...inner },
+    ...(Timeout > 0 && { timeoutMs: Timeout }),
+    ...(UserData && { userData: UserData }),
+    ...(CallInfo?.ExcludeFromHistoryMessage && { excludeFromHistory: true }),
+    ...(push && { offlinePush: { title: push.Title ?? '', description: push.Desc ?? '', extension: push.Ext ?? '' } }),
   };
 }
 
-/** @param {number} type 1 audio, 2 video @param {import('../core/protocol.js').RoomId} room @param {string} group */
-export function infoOf(type, room, group) {
-  return { CallMediaType: type, GroupId: group, RoomId: String(room), RoomIdType: typeof room === 'string' ? TEXT_ROOM : NUMBER_ROOM };
+/** @param {any} info a CallInfo */
+export const roomOf = ({ RoomId, RoomIdType }) => (RoomIdType === TEXT_ROOM ? String(RoomId) : Number(RoomId));
+
+/** A CallInfo. @param {CallState} state */
+export function infoOf({ call, room, group, media }) {
+  const RoomIdType = typeof room === 'string' ? TEXT_ROOM : NUMBER_ROOM;
+  return { CallId: call, CallMediaType: media === 'audio' ? 1 : 2, GroupId: group ?? '', RoomId: String(room), RoomIdType };
 }
 
-/** @param {string} text @returns {any} */
-export function object(text) {
-  try {
-    return JSON.parse(text) ?? {};
-  } catch {
-    // Some other application's data.
-    return {};
-  }
+/** Everybody in a call or asked to it; the engine ends a call that lists oneself alone. @param {CallState} state @param {string} me */
+export function members({ connected, waiting }, me) {
+  const users = [me, ...connected.filter((user) => user !== me), ...waiting.filter((user) => user !== me)];
+  return users.map((user) => ({ User_Account: user, Status: 1 }));
 }
 
-/** @param {string[]} users @param {Set<string>} [busy] */
-export const results = (users, busy) => users.map((user) => ({ User_Account: user, Callee_Account: user, ResultCode: busy?.has(user) ? Result.BUSY : Result.RINGS }));
+/**
+ * @param {string[]} users
+ * @param {{user: string, result: string}[]} [asked]
+ */
+export function results(users, asked = []) {
+  /** @param {string} user */
+  const codeOf = (user) => RESULT[asked.find((one) => one.user === user)?.result ?? 'rings'] ?? RESULT.rings;
+  return users.map((user) => ({ User_Account: user, Callee_Account: user, ResultCode: codeOf(user) }));
+}
+
+/** What members must have done between two looks at a call. @param {CallState} before @param {CallState} after */
+export function changesBetween(before, after) {
+  /** @param {string[]} users @param {string} change */
+  const did = (users, change) => users.map((user) => ({ user, change }));
+  const gone = [...before.connected, ...before.waiting].filter((user) => !after.connected.includes(user) && !after.waiting.includes(user));
+  const came = after.connected.filter((user) => !before.connected.includes(user));
+  const asked = after.waiting.filter((user) => !before.waiting.includes(user) && !before.connected.includes(user));
+  return [
+    ...did(came.filter((user) => before.waiting.includes(user)), 'answer'),
+    ...did(came.filter((user) => !before.waiting.includes(user)), 'join'),
+    ...did(asked, 'invite'),
+    ...did(gone.filter((user) => before.connected.includes(user)), 'hangUp'),
+    ...did(gone.filter((user) => !before.connected.includes(user)), 'notAnswer'),
+  ];
+}
 
 /** @param {number} code @param {string} message @param {object} response */
 export const answer = (code, message, response) => JSON.stringify({ ErrorCode: code, ErrorInfo: message, RequestId: '', Response: response });

@@ -1,6 +1,6 @@
-//! The same messages, written: for tests, load and clients in Rust.
+//! The same messages, written: for what the server says in users' names, tests and clients in Rust.
 
-use super::{Action, CallData, Cmd, Envelope, Signal, Timeout};
+use super::{Action, CallData, Cmd, Envelope, Meaning, Signal, Timeout};
 use crate::gateway::MediaType;
 use crate::id::{CallId, GroupId, InviteId, RoomId, UserId};
 use serde_json::{Map, Value, json};
@@ -53,8 +53,10 @@ impl Writer {
         if let Some(media) = data.media {
             outer.insert("call_type".into(), call_type(media).into());
         }
-        if let Some(RoomId::Number(room)) = data.room {
-            outer.insert("room_id".into(), room.into());
+        match &data.room {
+            Some(RoomId::Number(room)) => drop(outer.insert("room_id".into(), (*room).into())),
+            Some(RoomId::Text(_)) => drop(outer.insert("room_id".into(), 0.into())),
+            None => {}
         }
         if let Some(seconds) = data.call_end {
             outer.insert("call_end".into(), seconds.into());
@@ -81,7 +83,12 @@ impl Writer {
             inner.insert("cmd".into(), cmd.as_str().into());
         }
         match &data.room {
-            Some(RoomId::Number(room)) => drop(inner.insert("room_id".into(), (*room).into())),
+            Some(RoomId::Number(room)) => {
+                inner.insert("room_id".into(), (*room).into());
+                if self.engine == Engine::Web {
+                    inner.insert("str_room_id".into(), "".into());
+                }
+            }
             Some(RoomId::Text(room)) => {
                 inner.insert("room_id".into(), 0.into());
                 inner.insert("str_room_id".into(), room.clone().into());
@@ -94,6 +101,10 @@ impl Writer {
         }
         if self.engine == Engine::Web {
             inner.insert("inviter".into(), signal.envelope.inviter.as_str().into());
+            let envelope = &signal.envelope;
+            if envelope.group.is_none() && envelope.action == Action::Invite && data.meaning() == Meaning::Call {
+                inner.insert("userIDs".into(), json!(envelope.invitees));
+            }
         }
         if data.exclude_from_history {
             inner.insert("excludeFromHistoryMessage".into(), true.into());

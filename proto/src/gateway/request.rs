@@ -174,11 +174,14 @@ pub enum Request {
     /// → `{sdp}`: the answer. A section's mid says which track it is, or whose track it wants.
     #[serde(rename = "room.offer")]
     Offer(Offer),
-    /// → `{records: [CallRecord]}`, newest first, own calls.
+    /// → `{records: [CallRecord]}`, newest first, own calls. After `before`, of the same millisecond those whose ids come
+    /// before `before_call`.
     #[serde(rename = "call.records")]
     ListRecords {
         #[serde(default)]
         before: Option<u64>,
+        #[serde(default, rename = "beforeCall")]
+        before_call: Option<CallId>,
         #[serde(default)]
         limit: Option<u16>,
     },

@@ -109,12 +109,18 @@ pub(crate) struct Call {
     /// The absolute end.
     pub end_by: UnixMillis,
     pub last_left: How,
+    /// Rings, and its caller's client is not there: when it counts as given up.
+    #[serde(default)]
+    pub away: Option<UnixMillis>,
     /// Who is told what each member does.
     #[serde(default)]
     pub watchers: BTreeSet<UserId>,
     /// For webhooks, since the last look.
     #[serde(skip)]
     pub changes: Vec<(UserId, MemberChange)>,
+    /// Shares taken back by nobody's message, since the last look.
+    #[serde(skip)]
+    pub withdrawn: Vec<(InviteId, UserId)>,
     /// What the users were told last.
     #[serde(skip)]
     pub announced: Option<CallState>,
@@ -149,8 +155,10 @@ impl Call {
             accepted: None,
             end_by: t.at.plus(max_length),
             last_left: How::Lost,
+            away: None,
             watchers: BTreeSet::new(),
             changes: Vec::new(),
+            withdrawn: Vec::new(),
             announced: None,
         }
     }
@@ -224,7 +232,8 @@ impl Call {
             Place::Expected { until } => until.map(|until| (until, Reason::Connect)),
             Place::Inside | Place::Gone => None,
         });
-        guards.chain(claims).chain(expected).fold((self.end_by, Reason::Length), Ord::min)
+        let away = self.away.map(|until| (until, Reason::Away));
+        guards.chain(claims).chain(expected).chain(away).fold((self.end_by, Reason::Length), Ord::min)
     }
 
     // ---- events ----
@@ -271,6 +280,7 @@ impl Call {
     }
 
     fn answered(&mut self, user: &UserId, how: Decision) {
+        self.away = None;
         if self.phase == Phase::Waiting {
             self.accepted = Some(how.t.wall);
             self.step(Event::Answered);
@@ -284,10 +294,11 @@ impl Call {
 
     /// The inviter takes back all that is open.
     pub(crate) fn cancel_all(&mut self) {
-        for invitation in self.invitations.values_mut() {
+        for (invite, invitation) in &mut self.invitations {
             for (user, share) in &mut invitation.shares {
                 if let Some(next) = share.state.next(ShareEvent::Cancel) {
                     share.state = next;
+                    self.withdrawn.push((invite.clone(), user.clone()));
                     self.changes.push((user.clone(), MemberChange::CancelInvite));
                 }
             }
@@ -338,6 +349,15 @@ impl Call {
         if self.switches.len() > SWITCHES_MAX { self.switches.pop_front() } else { None }
     }
 
+    /// The caller's client is there, or not. A call that rings does so for a while without it, as that is a reload or a
+    /// short gap of its network.
+    pub(crate) fn see_caller(&mut self, present: bool, give_up: UnixMillis) {
+        self.away = match (self.phase, present) {
+            (Phase::Waiting, false) => self.away.or(Some(give_up)),
+            (Phase::Waiting, true) | (Phase::Answered | Phase::Connected | Phase::Ended(_), _) => None,
+        };
+    }
+
     pub(crate) fn stop(&mut self) {
         self.cancel_all();
         self.step(Event::Stopped);
@@ -349,6 +369,10 @@ impl Call {
             if matches!(invitation.claim, Claim::Within(until) if until <= t.at) {
                 invitation.claim = Claim::Void;
             }
+        }
+        if self.away.is_some_and(|until| until <= t.at) {
+            self.away = None;
+            self.cancel_all();
         }
         let late = |place: &Place| matches!(place, Place::Expected { until: Some(until) } if *until <= t.at);
         let late: Vec<UserId> = self.parties.iter().filter(|(_, p)| late(p)).map(|(user, _)| user.clone()).collect();

@@ -101,6 +101,8 @@ impl Switchboard {
     pub(crate) fn flush_call(&mut self, t: Moment, key: &CallKey) {
         let Some(call) = self.calls.get_mut(key) else { return };
         call.settle();
+        self.note_withdrawn(t, key);
+        let Some(call) = self.calls.get_mut(key) else { return };
         let changes = std::mem::take(&mut call.changes);
         let (id, ended) = (call.id.clone(), matches!(call.phase, Phase::Ended(_)));
         for user in call.users() {

@@ -254,4 +254,8 @@ pub enum Reason {
     Length,
     /// A lost seat.
     Grace,
+    /// A ringing call whose caller is away.
+    Away,
+    /// Devices that ring for a call that is over.
+    Notice,
 }

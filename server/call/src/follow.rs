@@ -183,6 +183,7 @@ impl Switchboard {
 
     fn answered(&mut self, t: Moment, directory: &dyn Directory, incoming: &Incoming<'_>) -> Followed {
         let (app, envelope) = (incoming.app, &incoming.signal.envelope);
+        self.heard(&(app, envelope.invite.clone()), incoming.from, envelope.action, &envelope.invitees);
         let Some(id) = self.invites.get(&(app, envelope.invite.clone())) else {
             let late = self.recent.contains(&(app, envelope.invite.clone()));
             return Err(if late { IgnoreReason::Repeated } else { IgnoreReason::Unknown });

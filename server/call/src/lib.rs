@@ -5,7 +5,8 @@
 //! `handle_timeout(now, &dyn Directory)`, then drain `poll_output()`, and ask `poll_timeout()`. The outputs of one command
 //! belong into one transaction: what is saved, recorded and told in it holds together.
 //!
-//! `follow` reads a relayed message; `call` and `invitation` are the two state machines (printed by `transitions`);
+//! `follow` reads a relayed message; `service` makes calls by verbs, and `words` writes their messages; `notices` ends
+//! ringing that no client ends. `call` and `invitation` are the two state machines (printed by `transitions`);
 //! `calls` draws the consequences of a change. `admission` is the policy of who may enter a room, `entry` carries it out,
 //! `presence` knows who is still there. `saved` takes everything back after a restart.
 
@@ -16,6 +17,7 @@ mod command;
 mod entry;
 mod follow;
 mod invitation;
+mod notices;
 mod presence;
 mod recent;
 mod room;

@@ -6,6 +6,7 @@ use crate::switchboard::{RoomKey, Switchboard};
 use crate::timers::{Moment, Owner};
 use crate::{Happening, MediaEvent, Privileges, Reason, SeatId, SessionId, SessionState};
 use carillon_proto::gateway::LeaveReason;
+use carillon_proto::id::UserId;
 
 impl Switchboard {
     /// The same user again: a reload, another device, or the same session. The others see nothing.
@@ -132,8 +133,23 @@ impl Switchboard {
                 Media::None | Media::Connected | Media::Inherited | Media::Lost,
             ) => grace,
         };
-        seat.ends = if seat.is_present() { None } else { seat.ends.or_else(|| Some(t.at.plus(wait))) };
+        let present = seat.is_present();
+        seat.ends = if present { None } else { seat.ends.or_else(|| Some(t.at.plus(wait))) };
+        let (key, user) = ((seat.app, seat.room.clone()), seat.user.clone());
         self.touched_seats.insert(id);
+        self.see_caller(t, &key, &user, present);
+    }
+
+    /// A user in a room is there, or not: calls that ring for this user give up after a while.
+    fn see_caller(&mut self, t: Moment, key: &RoomKey, user: &UserId, present: bool) {
+        let give_up = t.at.plus(self.config.call.caller_away());
+        for id in self.calls_in_room.get(key).cloned().unwrap_or_default() {
+            let call = self.calls.get_mut(&(key.0, id.clone())).filter(|call| call.caller == *user);
+            if let Some(call) = call {
+                call.see_caller(present, give_up);
+                self.touched_calls.insert((key.0, id));
+            }
+        }
     }
 
     pub(crate) fn expire_seat(&mut self, t: Moment, id: SeatId) {

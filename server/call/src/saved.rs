@@ -2,11 +2,13 @@
 
 use crate::call::{Call, Place};
 use crate::invitation::Claim;
+use crate::notices::{CLIENT_FIRST, Notice};
 use crate::room::{Holder, Media, Room, Seat};
 use crate::switchboard::{CallKey, RoomKey, Switchboard};
 use crate::timers::{Moment, Owner};
 use crate::{Output, Reason, SeatId};
 use carillon_proto::call::Timeout;
+use carillon_proto::id::{AppId, InviteId};
 use carillon_proto::time::{Now, UnixMillis};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,6 +27,7 @@ impl Switchboard {
                 Some("seats") => value.parse().map(|next| self.restore_seat_numbers(next)).is_ok(),
                 Some("call") => serde_json::from_str(&value).map(|call| self.restore_call(t, call)).is_ok(),
                 Some("room") => serde_json::from_str(&value).map(|room| self.restore_room(room)).is_ok(),
+                Some("notice") => serde_json::from_str(&value).map(|notice| self.restore_notice(t, notice)).is_ok(),
                 Some("seat") => serde_json::from_str(&value).map(|seat| seats.push(seat)).is_ok(),
                 Some(_) | None => false,
             };
@@ -73,11 +76,19 @@ impl Switchboard {
                 cap(until, limits.claim_within());
             }
         }
+        if let Some(until) = &mut call.away {
+            cap(until, limits.caller_away());
+        }
         for place in call.parties.values_mut() {
             if let Place::Expected { until: Some(until) } = place {
                 cap(until, limits.connect_within());
             }
         }
+    }
+
+    fn restore_notice(&mut self, t: Moment, mut notice: Notice) {
+        notice.due = notice.due.min(t.at.plus(CLIENT_FIRST));
+        self.keep_notice((notice.app, notice.invite.clone()), Some(notice));
     }
 
     fn restore_room(&mut self, room: Room) {
@@ -134,6 +145,9 @@ impl Switchboard {
         for (key, room) in &self.rooms {
             put(room_save_key(key), serde_json::to_string(room));
         }
+        for (key, notice) in &self.notices {
+            put(notice_save_key(key), serde_json::to_string(notice));
+        }
         for (id, seat) in &self.seats {
             put(seat_save_key(*id), serde_json::to_string(&seat.to_save()));
         }
@@ -143,6 +157,10 @@ impl Switchboard {
 
 pub(crate) fn call_save_key(key: &CallKey) -> String {
     format!("call/{}/{}", key.0.0, key.1)
+}
+
+pub(crate) fn notice_save_key(key: &(AppId, InviteId)) -> String {
+    format!("notice/{}/{}", key.0.0, key.1)
 }
 
 pub(crate) fn room_save_key(key: &RoomKey) -> String {

@@ -37,7 +37,7 @@ pub(crate) struct Asker {
 /// An invitation that the server writes.
 #[derive(Debug)]
 pub(crate) struct Served {
-    asker: Asker,
+    pub asker: Asker,
     /// Asked for, but nobody disturbs them.
     pub busy: Vec<UserId>,
     asked: Vec<Asked>,
@@ -47,14 +47,13 @@ impl Switchboard {
     pub(crate) fn ask(&mut self, t: Moment, directory: &dyn Directory, asker: Asker, ask: Ask) {
         let (app, user) = (asker.app, asker.user.clone());
         let key = |call: CallId| (app, call);
-        let session = Some(asker.session);
         let result = match ask {
             Ask::Start(start) => return self.start(t, directory, asker, *start),
             Ask::Invite(invite) => return self.invite_more(t, directory, asker, *invite),
-            Ask::Cancel { call, users } => self.cancel(t, directory, &key(call), &user, &users, session),
-            Ask::Answer { call, answer } => self.answer(t, directory, &key(call), &user, answer, session),
-            Ask::HangUp { call } => self.hang_up(t, directory, &key(call), &user, session),
-            Ask::Join { call } => self.join(t, directory, &key(call), &user, session),
+            Ask::Cancel { call, users } => self.cancel(t, directory, &key(call), &user, &users),
+            Ask::Answer { call, answer } => self.answer(t, directory, &key(call), &user, answer),
+            Ask::HangUp { call } => self.hang_up(t, directory, &key(call), &user),
+            Ask::Join { call } => self.join(t, directory, &key(call), &user),
             Ask::Beat { call } => self.beat(&key(call), &user),
         };
         self.reply(asker.session, asker.re, result);
@@ -166,9 +165,9 @@ impl Switchboard {
         signal.data.exclude_from_history = ring.exclude_from_history || signal.envelope.group.is_none();
         let served = Served { busy: of(&asked, AskResult::Busy), asker, asked };
         if !signal.envelope.invitees.is_empty() {
-            let (app, user, session) = (served.asker.app, served.asker.user.clone(), Some(served.asker.session));
+            let (app, user) = (served.asker.app, served.asker.user.clone());
             let sending = Sending::Invitation(Box::new(served));
-            return self.say(t, (app, &user, session), &signal, ring.offline_push, sending);
+            return self.say(t, (app, &user), &signal, ring.offline_push, sending);
         }
         let (app, user, invite) = (served.asker.app, served.asker.user.clone(), signal.envelope.invite.clone());
         let to = match (&signal.envelope.group, served.busy.first()) {
@@ -200,18 +199,10 @@ impl Switchboard {
 
     // ---- the other verbs ----
 
-    fn cancel(
-        &mut self,
-        t: Moment,
-        directory: &dyn Directory,
-        key: &CallKey,
-        by: &UserId,
-        users: &[UserId],
-        session: Option<SessionId>,
-    ) -> Answer {
+    fn cancel(&mut self, t: Moment, directory: &dyn Directory, key: &CallKey, by: &UserId, users: &[UserId]) -> Answer {
         self.mine(key, |call| call.is_in(by))?;
         let whom = if users.is_empty() { None } else { Some(users) };
-        self.withdraw(t, directory, key, by, whom, session);
+        self.withdraw(t, directory, key, by, whom);
         self.state_of(key)
     }
 
@@ -222,7 +213,6 @@ impl Switchboard {
         key: &CallKey,
         user: &UserId,
         answer: CallAnswer,
-        session: Option<SessionId>,
     ) -> Answer {
         self.mine(key, |call| call.is_asked(user))?;
         let Some(call) = self.calls.get(key) else { return Err(no_call()) };
@@ -244,23 +234,16 @@ impl Switchboard {
             let Some(call) = self.calls.get_mut(key) else { return Err(no_call()) };
             // An accept of one invitation closes the others.
             if call.decide(&signal.envelope.invite, user, event, how) {
-                self.say(t, (key.0, user, session), &word, None, Sending::Word);
+                self.say(t, (key.0, user), &word, None, Sending::Word);
             }
         }
         self.touched_calls.insert(key.clone());
         self.state_of(key)
     }
 
-    fn hang_up(
-        &mut self,
-        t: Moment,
-        directory: &dyn Directory,
-        key: &CallKey,
-        user: &UserId,
-        session: Option<SessionId>,
-    ) -> Answer {
+    fn hang_up(&mut self, t: Moment, directory: &dyn Directory, key: &CallKey, user: &UserId) -> Answer {
         self.mine(key, |call| call.is_in(user))?;
-        self.withdraw(t, directory, key, user, None, session);
+        self.withdraw(t, directory, key, user, None);
         if let Some(call) = self.calls.get_mut(key) {
             call.left(user, How::HungUp);
         }
@@ -268,18 +251,11 @@ impl Switchboard {
     }
 
     /// Who is asked accepts by it; another member of its group just comes.
-    fn join(
-        &mut self,
-        t: Moment,
-        directory: &dyn Directory,
-        key: &CallKey,
-        user: &UserId,
-        session: Option<SessionId>,
-    ) -> Answer {
+    fn join(&mut self, t: Moment, directory: &dyn Directory, key: &CallKey, user: &UserId) -> Answer {
         let member = |call: &Call| call.group.as_ref().is_some_and(|group| directory.is_member(key.0, group, user));
         self.mine(key, |call| call.is_in(user) || call.is_asked(user) || member(call))?;
         if self.calls.get(key).is_some_and(|call| call.is_asked(user)) {
-            return self.answer(t, directory, key, user, CallAnswer::Accept, session);
+            return self.answer(t, directory, key, user, CallAnswer::Accept);
         }
         self.watch(key, user)?;
         self.touched_calls.insert(key.clone());
@@ -312,15 +288,7 @@ impl Switchboard {
     }
 
     /// Takes back open shares of `by`'s invitations: of these users, or all. Their devices are told.
-    fn withdraw(
-        &mut self,
-        t: Moment,
-        directory: &dyn Directory,
-        key: &CallKey,
-        by: &UserId,
-        users: Option<&[UserId]>,
-        session: Option<SessionId>,
-    ) {
+    fn withdraw(&mut self, t: Moment, directory: &dyn Directory, key: &CallKey, by: &UserId, users: Option<&[UserId]>) {
         let Some(call) = self.calls.get(key) else { return };
         let room = (key.0, call.room.clone());
         let named = |user: &&UserId| users.is_none_or(|users| users.contains(user));
@@ -342,7 +310,7 @@ impl Switchboard {
                     call.decide(&word.envelope.invite, user, ShareEvent::Cancel, how);
                 }
             }
-            self.say(t, (key.0, by, session), &word, None, Sending::Word);
+            self.say(t, (key.0, by), &word, None, Sending::Word);
         }
         self.touched_calls.insert(key.clone());
     }

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::invitation::State;
+use crate::notices::Notice;
 use crate::recent::Recent;
 use crate::room::{Room, Seat};
 use crate::service::Asker;
@@ -49,6 +50,8 @@ pub struct Switchboard {
     /// Messages that were asked for and are not back yet.
     pub(crate) sending: BTreeMap<(AppId, UserId, String), Sending>,
     pub(crate) next_message: u64,
+    /// Words about what ended without a client's. A few seconds of ended calls.
+    pub(crate) notices: BTreeMap<(AppId, InviteId), Notice>,
     pub(crate) next_seat: u64,
     /// Seat numbers below were promised to the store.
     pub(crate) reserved_seats: u64,
@@ -82,6 +85,7 @@ impl Switchboard {
             recent: Recent::default(),
             sending: BTreeMap::new(),
             next_message: 1,
+            notices: BTreeMap::new(),
             next_seat: 1,
             reserved_seats: 1,
             timers: Timers::default(),
@@ -143,6 +147,7 @@ impl Switchboard {
             match owner {
                 Owner::Call(app, call) => self.expire_call(t, directory, (app, call)),
                 Owner::Seat(seat) => self.expire_seat(t, seat),
+                Owner::Notice(app, invite) => self.expire_notice(t, &(app, invite)),
             }
             self.flush(t);
         }

@@ -1,7 +1,7 @@
 //! The engine's own clock and its queue of deadlines.
 
 use crate::{Reason, SeatId};
-use carillon_proto::id::{AppId, CallId};
+use carillon_proto::id::{AppId, CallId, InviteId};
 use carillon_proto::time::{Now, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -44,9 +44,10 @@ const FAR: Duration = Duration::from_secs(86_400 * 365);
 pub(crate) enum Owner {
     Call(AppId, CallId),
     Seat(SeatId),
+    Notice(AppId, InviteId),
 }
 
-/// The next deadline of each call and seat that has one.
+/// The next deadline of each call, seat and notice that has one.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     of: BTreeMap<Owner, (UnixMillis, Reason)>,

@@ -1,11 +1,11 @@
 //! What the server says in users' names: invitations that it writes, and words about what is done here already.
 
+use crate::Output;
 use crate::call::Call;
 use crate::invitation::Invitation;
 use crate::service::Served;
 use crate::switchboard::{CallKey, Switchboard};
 use crate::timers::Moment;
-use crate::{Output, SessionId};
 use carillon_proto::call::{Action, Engine, Signal, Writer};
 use carillon_proto::gateway::{Peer, SendMessage, SendOptions};
 use carillon_proto::id::{AppId, InviteId, UserId};
@@ -27,13 +27,13 @@ impl Switchboard {
         let Some(invitation) = call.invitations.get(invite).filter(|invitation| invitation.served) else { return };
         let word = signal_of(call, invite, invitation).time_out(users);
         let inviter = invitation.inviter.clone();
-        self.say(t, (key.0, &inviter, None), &word, None, Sending::Word);
+        self.say(t, (key.0, &inviter), &word, None, Sending::Word);
     }
 
     pub(crate) fn say(
         &mut self,
         t: Moment,
-        (app, user, session): (AppId, &UserId, Option<SessionId>),
+        (app, user): (AppId, &UserId),
         signal: &Signal,
         offline_push: Option<Value>,
         sending: Sending,
@@ -56,6 +56,11 @@ impl Switchboard {
             priority: Some("High".to_owned()),
             cloud_custom_data: String::new(),
             options: SendOptions { exclude_from_history, offline_push, ..SendOptions::default() },
+        };
+        // An engine that reads its own invitation takes it for another's; all else its history shows.
+        let session = match &sending {
+            Sending::Word => None,
+            Sending::Invitation(served) => Some(served.asker.session),
         };
         self.sending.insert((app, user.clone(), client_id), sending);
         let (user, message) = (user.clone(), Box::new(message));

@@ -137,7 +137,9 @@ fn claim_is_forgotten_with_the_last_seat() {
 
 #[test]
 fn ringing_room_outlives_its_lost_caller() {
-    let mut w = World::new();
+    let mut config = Config::default();
+    config.call.caller_away_ms = 60_000;
+    let mut w = World::with(config);
     let mut invite = call("i1", "amy", "ben");
     invite.envelope.timeout.0 = 100;
     w.enter("amy").unwrap();

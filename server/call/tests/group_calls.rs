@@ -157,6 +157,7 @@ fn nobody_left_takes_back_what_still_rings() {
     w.leave("ben").unwrap();
     assert_eq!(w.results(), [CallResult::NormalEnd]);
     assert_eq!(w.told("cat"), ["call waiting", "call connected", "call connected", "call NormalEnd"]);
+    w.wait(secs(2));
     w.assert_quiet();
 }
 

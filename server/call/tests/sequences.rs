@@ -146,6 +146,7 @@ fn caller_who_leaves_while_it_rings_has_given_up() {
     w.send("amy", "ben", &call("i1", "amy", "ben"));
     w.leave("amy").unwrap();
     assert_eq!(w.results(), [CallResult::Cancel]);
+    w.wait(secs(2));
     w.assert_quiet();
 }
 

@@ -9,7 +9,7 @@ use crate::store::SqliteStore;
 use carillon_call as call;
 use carillon_chat::{self as chat, Chat, SessionId};
 use carillon_proto::gateway::{ErrorBody, Offer, Request, code};
-use carillon_proto::id::{AppId, GroupId, RoomId, UserId};
+use carillon_proto::id::{AppId, CallId, GroupId, RoomId, UserId};
 use carillon_proto::time::Now;
 use serde_json::{Value, json};
 
@@ -147,8 +147,8 @@ impl Control {
                 let step = self.exchange.offer(session, re, app, &user, offer);
                 self.step(now, step);
             }
-            Request::ListRecords { before, limit } => {
-                let result = self.records(app, &user, before, limit);
+            Request::ListRecords { before, before_call, limit } => {
+                let result = self.records(app, &user, (before, before_call), limit);
                 self.sessions.reply(now, session, re, result);
             }
             request => self.tell_chat(now, chat::Command::Request { session, re, request }),
@@ -161,9 +161,15 @@ impl Control {
         self.tell_calls(now, call::Command::Ask { app, session, re, user, ask });
     }
 
-    fn records(&self, app: AppId, user: &UserId, before: Option<u64>, limit: Option<u16>) -> Result<Value, ErrorBody> {
+    fn records(
+        &self,
+        app: AppId,
+        user: &UserId,
+        (before, call): (Option<u64>, Option<CallId>),
+        limit: Option<u16>,
+    ) -> Result<Value, ErrorBody> {
         let limit = limit.unwrap_or(RECORDS).clamp(1, RECORDS);
-        match self.store.records(app, user, before, limit) {
+        match self.store.records(app, user, before, call.as_ref(), limit) {
             Ok(records) => Ok(json!({ "records": records })),
             Err(error) => {
                 tracing::error!(%error, "call records could not be read");

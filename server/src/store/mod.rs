@@ -15,7 +15,7 @@ pub use records::is_multi;
 
 use carillon_chat::StoreError;
 use carillon_proto::gateway::CallRecord;
-use carillon_proto::id::{AppId, UserId};
+use carillon_proto::id::{AppId, CallId, UserId};
 use carillon_proto::time::UnixMillis;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::VecDeque;
@@ -187,18 +187,20 @@ impl SqliteStore {
         self.all("SELECT key, value FROM saved", [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    /// A user's calls that ended before `before`, newest first.
+    /// A user's calls that ended before `before`, newest first. Several may end in one millisecond: `call` is the last
+    /// one of it that was seen, and the next pages begin behind it.
     pub fn records(
         &self,
         app: AppId,
         user: &UserId,
         before: Option<u64>,
+        call: Option<&CallId>,
         limit: u16,
     ) -> Result<Vec<CallRecord>, StoreError> {
         const QUERY: &str = "SELECT r.body FROM record_users u JOIN records r ON r.app = u.app AND r.call = u.call
-            WHERE u.app = ?1 AND u.user = ?2 AND u.ended_ms < ?3 ORDER BY u.ended_ms DESC, u.call DESC LIMIT ?4";
+            WHERE u.app = ?1 AND u.user = ?2 AND (u.ended_ms, u.call) < (?3, ?5) ORDER BY u.ended_ms DESC, u.call DESC LIMIT ?4";
         let before = before.map_or(i64::MAX, |b| i64::try_from(b).unwrap_or(i64::MAX));
-        let values = params![app.0, user.as_str(), before, limit];
+        let values = params![app.0, user.as_str(), before, limit, call.map_or("", CallId::as_str)];
         let bodies = self.all(QUERY, values, |row| row.get::<_, String>(0))?;
         bodies.iter().map(|body| from_json(body)).collect()
     }

@@ -75,7 +75,7 @@ fn record(call: &str, ended_ms: u64) -> CallRecord {
 }
 
 fn calls(store: &SqliteStore, name: &str, before: Option<u64>, limit: u16) -> Vec<String> {
-    let records = store.records(APP, &user(name), before, limit).expect("reads");
+    let records = store.records(APP, &user(name), before, None, limit).expect("reads");
     records.into_iter().map(|r| r.call.as_str().to_owned()).collect()
 }
 
@@ -98,7 +98,7 @@ fn what_was_committed_is_there_after_a_restart_and_what_was_not_is_gone() {
     let thread = Thread::between(&user("amy"), &user("ben"));
     assert_eq!(store.messages(APP, &thread, 0, u64::MAX, 10), Ok(vec![message(1, "amy", "ben")]));
     assert_eq!(store.saved().expect("reads"), [("call".to_owned(), "state".to_owned())]);
-    assert_eq!(store.records(APP, &user("ben"), None, 10), Ok(vec![record("x", 5)]));
+    assert_eq!(store.records(APP, &user("ben"), None, None, 10), Ok(vec![record("x", 5)]));
 }
 
 #[test]
@@ -119,7 +119,24 @@ fn records_come_newest_first_in_pages_to_those_who_were_in_the_call() {
     }
     assert_eq!((calls(&store, "ben", None, 9), calls(&store, "amy", None, 2)), (named("bca"), named("bc")));
     assert_eq!((calls(&store, "amy", Some(7), 9), calls(&store, "cat", None, 9)), (named("a"), named("")));
-    assert_eq!(store.records(OTHER, &user("amy"), None, 9), Ok(Vec::new()));
+    assert_eq!(store.records(OTHER, &user("amy"), None, None, 9), Ok(Vec::new()));
+}
+
+#[test]
+fn records_of_one_millisecond_are_told_apart_over_pages() {
+    let mut store = in_memory();
+    for call in ["a", "b", "c", "d", "e"] {
+        store.add_record(APP, &record(call, 7));
+    }
+    let (mut seen, mut last) = (Vec::new(), None::<CallRecord>);
+    loop {
+        let before = last.as_ref().map(|r| (r.ended_ms, &r.call));
+        let page = store.records(APP, &user("amy"), before.map(|b| b.0), before.map(|b| b.1), 2).expect("reads");
+        let Some(end) = page.last() else { break };
+        seen.extend(page.iter().map(|r| r.call.as_str().to_owned()));
+        last = Some(end.clone());
+    }
+    assert_eq!(seen, named("edcba"));
 }
 
 fn named(calls: &str) -> Vec<String> {
@@ -132,7 +149,7 @@ fn the_id_of_anothers_call_shows_nothing_of_it() {
     store.add_record(APP, &record("a", 5));
     store.add_record(APP, &CallRecord { caller: user("eve"), callees: vec![user("dan")], ..record("a", 6) });
     assert_eq!((calls(&store, "eve", None, 9), calls(&store, "dan", None, 9)), (named(""), named("")));
-    assert_eq!(store.records(APP, &user("amy"), None, 9), Ok(vec![record("a", 5)]));
+    assert_eq!(store.records(APP, &user("amy"), None, None, 9), Ok(vec![record("a", 5)]));
 }
 
 #[test]
@@ -217,7 +234,7 @@ fn a_database_of_version_1_is_taken_with_all_that_is_in_it() {
     assert!(store.member(APP, &group("team"), &user("amy")).is_ok_and(|m| m.is_some_and(|m| m.joined_ms == 3)));
     assert!(store.attributes(APP, &group("team")).is_ok_and(|a| a["k"] == "v"));
     assert!(store.open_invitations(APP, &user("ben"), 0, 9).is_ok_and(|i| i[0].until_ms == 31_000));
-    assert_eq!(store.records(APP, &user("ben"), None, 9), Ok(vec![record("x", 5)]));
+    assert_eq!(store.records(APP, &user("ben"), None, None, 9), Ok(vec![record("x", 5)]));
     assert_eq!(store.saved(), Ok(vec![("seats".to_owned(), "9".to_owned())]));
     assert!(matches!(store.message_at(APP, &thread, 1), Ok(Some(m)) if m.to == Peer::User(user("ben"))));
 }

@@ -7,14 +7,14 @@ import { Action } from '../../call/signal.js';
 import { newCall } from '../../call/state.js';
 
 /** amy has rung these people; nobody has answered yet. */
-function ringing(users, groupID = '') {
+function ringing(users, groupID = '', { me = 'amy', role = 'inviter' } = {}) {
   const told = [];
   const clock = { now: () => 0, setTimeout: () => 0, clearTimeout: () => {}, setInterval: () => 0, clearInterval: () => {} };
-  const gateway = { user: 'amy', on: () => {}, off: () => {}, serverNow: () => 0 };
-  const flow = new Flow({ gateway, clock, emit: (name, facts) => told.push([name, facts.userID]) });
+  const gateway = { user: me, on: () => {}, off: () => {}, serverNow: () => 0 };
+  const flow = new Flow({ gateway, clock, local: { closeAll: () => {} }, playback: { clear: () => {} }, emit: (name, facts) => told.push([name, facts.userID]) });
   flow.seat.publish = () => {};
   const invitees = new Map(users.map((user) => [user, 'waiting']));
-  const call = newCall({ callID: 'i1', room: 7, groupID, role: 'inviter', type: 2, inviter: 'amy', invitees });
+  const call = newCall({ callID: 'i1', room: 7, groupID, role, type: 2, inviter: 'amy', invitees });
   flow.call = call;
   flow.status = 'calling';
   flow.hold(call, 'i1', 'amy', users, 35_000);
@@ -36,6 +36,26 @@ test('one of a group answers for oneself only', () => {
   assert.deepEqual(states(), { ben: 'rejected', cat: 'accepted', dan: 'waiting' });
   assert.equal(flow.status, 'connected');
   assert.deepEqual(told.filter(([name]) => name === 'onUserAccept'), [['onUserAccept', 'cat']]);
+});
+
+test('an invitation is taken back by who made it, and by nobody else', async () => {
+  for (const groupID of ['', 'team']) {
+    const { flow, answer } = ringing(['ben', 'cat'], groupID, { me: 'ben', role: 'invitee' });
+    for (const from of ['mallory', 'cat']) answer(from, Action.CANCEL, ['ben']);
+    assert.equal(flow.status, 'calling', groupID);
+    answer('amy', Action.CANCEL, ['ben']);
+    await new Promise(setImmediate);
+    assert.equal(flow.status, 'idle', groupID);
+  }
+});
+
+test('an invitation times out by the word of who made it, and of each for oneself', () => {
+  const { answer, states } = ringing(['ben', 'cat', 'dan', 'eve'], 'team', { me: 'ben', role: 'invitee' });
+  answer('mallory', Action.TIMEOUT, ['cat']);
+  answer('cat', Action.TIMEOUT, ['cat', 'dan']);
+  assert.deepEqual(states(), { ben: 'waiting', cat: 'noResponse', dan: 'waiting', eve: 'waiting' });
+  answer('amy', Action.TIMEOUT, ['dan', 'eve']);
+  assert.deepEqual(states(), { ben: 'waiting', cat: 'noResponse', dan: 'noResponse', eve: 'noResponse' });
 });
 
 for (const groupID of ['', 'team']) {

@@ -3,14 +3,17 @@
 use super::*;
 
 impl Seat {
-    pub(super) fn time(&mut self, now: u64) {
-        let there = match (self.holder, self.media) {
+    pub(super) fn is_there(&self) -> bool {
+        match (self.holder, self.media) {
             (Holder::SignedOut, _) | (_, Media::Lost) => false,
             (_, Media::Yes) | (Holder::Device(_, _), Media::Before) => true,
             (Holder::Device(_, up), Media::No) => up,
             (Holder::Nobody, Media::No | Media::Before) => false,
-        };
-        self.ends = if there { None } else { self.ends.or(Some(now + GRACE)) };
+        }
+    }
+
+    pub(super) fn time(&mut self, now: u64) {
+        self.ends = if self.is_there() { None } else { self.ends.or(Some(now + GRACE)) };
     }
 }
 
@@ -44,7 +47,7 @@ impl Call {
                 due = due.min(*until);
             }
         }
-        due
+        due.min(self.away.unwrap_or(due))
     }
 
     pub(super) fn answer(&mut self, i: usize, user: User, answer: Answer, now: u64, inside: bool, online: bool) {
@@ -79,6 +82,7 @@ impl Call {
     }
 
     pub(super) fn comes(&mut self, user: User, now: u64, inside: bool) {
+        self.away = None;
         if !self.answered {
             self.answered = true;
             if let Some(place @ Place::Expected(_)) = self.places.get_mut(&self.caller) {

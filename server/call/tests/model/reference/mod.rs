@@ -13,6 +13,7 @@ const GRACE: u64 = 30_000;
 const RING_AND_GUARD: u64 = 40_000;
 const CLAIM: u64 = 10_000;
 const CONNECT: u64 = 30_000;
+const AWAY: u64 = 10_000;
 const LONGEST: u64 = 86_400_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,7 @@ struct Call {
     invites: Vec<Invite>,
     places: BTreeMap<User, Place>,
     hung_up: bool,
+    away: Option<u64>,
     end: u64,
     /// Whose share closed without an accept, since the last settling.
     closed: Vec<User>,
@@ -189,6 +191,10 @@ impl Reference {
                 call.invites[i].claim = Claim::Void;
             }
         }
+        if call.away.is_some_and(|until| until <= now) {
+            call.away = None;
+            call.close_all(CallResult::Cancel);
+        }
         for (user, place) in call.places.clone() {
             if matches!(place, Place::Expected(Some(until)) if until <= now) {
                 call.left(user, false);
@@ -238,6 +244,7 @@ impl Reference {
                 invites: Vec::new(),
                 places: BTreeMap::from([(from, place)]),
                 hung_up: false,
+                away: None,
                 end: self.now + LONGEST,
                 closed: Vec::new(),
             };
@@ -334,6 +341,7 @@ impl Reference {
                 self.seats.push(Seat { user, room, holder, media: Media::No, ends: None });
             }
         }
+        self.see_caller(user, room);
         for c in 0..self.calls.len() {
             for i in 0..self.calls[c].invites.len() {
                 let invite = &self.calls[c].invites[i];
@@ -365,16 +373,27 @@ impl Reference {
 
     pub fn socket(&mut self, user: User, device: u64, up: bool) {
         let now = self.now;
+        let mut rooms = Vec::new();
         for seat in &mut self.seats {
             if matches!(seat.holder, Holder::Device(held, _) if held == device) && seat.user == user {
                 seat.holder = Holder::Device(device, up);
                 seat.time(now);
+                rooms.push(seat.room);
             }
+        }
+        rooms.into_iter().for_each(|room| self.see_caller(user, room));
+    }
+
+    /// Calls that ring for who is gone are given up.
+    fn see_caller(&mut self, user: User, room: u32) {
+        let there = self.seat(user, room).is_some_and(Seat::is_there);
+        for call in self.calls.iter_mut().filter(|call| call.room == room && call.caller == user) {
+            call.away = if there || call.answered { None } else { call.away.or(Some(self.now + AWAY)) };
         }
     }
 
     pub fn sign_out(&mut self, user: User, device: u64) {
-        let mut leaves = Vec::new();
+        let (mut leaves, mut rooms) = (Vec::new(), Vec::new());
         for seat in self.seats.iter_mut().filter(|seat| seat.user == user) {
             let Holder::Device(held, up) = seat.holder else { continue };
             if held == device {
@@ -383,9 +402,11 @@ impl Reference {
                     leaves.push(seat.room);
                 } else {
                     seat.time(self.now);
+                    rooms.push(seat.room);
                 }
             }
         }
+        rooms.into_iter().for_each(|room| self.see_caller(user, room));
         for room in leaves {
             self.unseat(user, room, true);
         }
@@ -401,6 +422,7 @@ impl Reference {
                 (false, Media::No | Media::Before) => Media::No,
             };
             seat.time(now);
+            self.see_caller(user, room);
         }
     }
 

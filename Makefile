@@ -6,6 +6,7 @@
 # make figures  print how long a player in Chromium waits for its first picture, beside a bare handshake
 # make weather  calls in Chromium on bad networks: the whole table, three seeds a cell (about an hour), as text and weather.json
 # make browser-figures  the browser tests, with the frame rates that an idle machine must reach
+# make weather-sim  the same weathers in virtual time with a model of Chromium, 200 seeds a cell, as text and weather-sim.json
 # make audit  licences, advisories and sources of the dependencies (cargo deny)
 # make fuzz   ten minutes of coverage-guided fuzzing per target (nightly features, not part of the tests)
 SHELL := /bin/bash
@@ -19,7 +20,7 @@ ifdef CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release
 endif
 
-.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather audit fuzz browser-figures browser-deps npm-deps kit-deps
+.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather weather-sim audit fuzz browser-figures browser-deps npm-deps kit-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -93,6 +94,12 @@ weather: build npm-deps browser-deps
 	$(CARGO) build --release -p carillon-loadtest
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" CARILLON_LOADTEST_BIN="$(abspath $(RELEASE))/carillon-loadtest" \
 	    node tests/weather/weather.mjs $(if $(CELLS),--cells $(CELLS)) --seeds $(SEEDS) --seconds $(SECONDS_EACH) --json weather.json
+
+# CELLS=loss30,loss70 SEEDS=20 SECONDS_EACH=10 for a part of it.
+weather-sim: SEEDS := $(if $(filter command line environment,$(origin SEEDS)),$(SEEDS),200)
+weather-sim:
+	WEATHER_CELLS=$(CELLS) WEATHER_SEEDS=$(SEEDS) WEATHER_SECONDS=$(SECONDS_EACH) WEATHER_JSON="$(CURDIR)/weather-sim.json" \
+	    $(CARGO) test --release -p carillon-sfu --test browsers
 
 audit:
 	cargo deny --offline check bans licenses sources

@@ -156,8 +156,7 @@ impl DownlinkPath {
 
     /// Every packet waits on the way.
     pub(crate) fn is_congested(&self, now: Instant) -> bool {
-        let pair = self.recent.least().zip(self.base.least()).filter(|_| self.is_known(now));
-        pair.is_some_and(|(recent, base)| recent - base > STANDING_US)
+        self.is_known(now) && super::stands(&self.recent, &self.latest, &self.base, STANDING_US)
     }
 
     /// In order of arrival. Patience rises at once and falls slowly: a late packet in a while keeps what it needs.

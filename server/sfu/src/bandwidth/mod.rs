@@ -33,6 +33,11 @@ const CONGESTED_FOR: Duration = Duration::from_secs(2);
 /// A queue that holds up every packet by this much stands.
 const STANDING_US: i64 = 40_000;
 
+/// Of one update in the loss by chance: it follows the path within some seconds.
+const CHANCE_WEIGHT: f64 = 0.05;
+/// Of 30 packets with even jitter one in a thousand times none is within this part of the fastest.
+const JITTER_SHARE: i64 = 4;
+
 /// Bounds of an estimate, bit/s.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -53,8 +58,11 @@ pub(crate) struct UplinkEstimate {
     started: Instant,
     base: Least,
     recent: Least,
+    /// The negated delays: the latest of them.
+    latest: Least,
     /// When a queue was seen to stand last.
     stood: Option<Instant>,
+    loss_by_chance: f64,
     /// What the publisher was told last, bit/s.
     told: Option<u64>,
 }
@@ -78,7 +86,9 @@ impl UplinkEstimate {
             started: now,
             base: Least::new(now, BASE_WINDOW),
             recent: Least::new(now, RECENT_WINDOW),
+            latest: Least::new(now, RECENT_WINDOW),
             stood: None,
+            loss_by_chance: 0.0,
             told: None,
         }
     }
@@ -100,6 +110,9 @@ impl UplinkEstimate {
         if self.queue_stands() {
             self.stood = Some(now);
         }
+        if !self.is_congested(now) {
+            self.loss_by_chance += CHANCE_WEIGHT * (loss_ratio - self.loss_by_chance);
+        }
         let usage = match self.trend.usage() {
             // Delay that rises while some packets are as fast as ever is jitter.
             Usage::Over if !self.queue_stands() => Usage::Normal,
@@ -115,17 +128,22 @@ impl UplinkEstimate {
         self.stood.is_some_and(|at| now.saturating_duration_since(at) < CONGESTED_FOR)
     }
 
+    /// Share of packets lost while no queue stood, smoothed.
+    pub(crate) fn loss_by_chance(&self) -> f64 {
+        self.loss_by_chance
+    }
+
     fn note_delay(&mut self, now: Instant, sent: AbsSendTime) {
         let sent_us = self.sent.map_or(0, |(last, us)| us + sent.since_us(last));
         self.sent = Some((sent, sent_us));
         let came_us = i64::try_from(now.saturating_duration_since(self.started).as_micros()).unwrap_or(i64::MAX);
         self.base.note(now, came_us - sent_us);
         self.recent.note(now, came_us - sent_us);
+        self.latest.note(now, sent_us - came_us);
     }
 
     fn queue_stands(&self) -> bool {
-        let pair = self.recent.least().zip(self.base.least());
-        pair.is_some_and(|(recent, base)| recent - base > STANDING_US)
+        stands(&self.recent, &self.latest, &self.base, STANDING_US)
     }
 
     /// Bits per second; the caller tells the publisher.
@@ -133,6 +151,13 @@ impl UplinkEstimate {
         self.told = Some(self.rate.estimate());
         self.rate.estimate()
     }
+}
+
+/// Every packet of late is held up by `standing_us` and a share of how far their delays lie apart: among few packets of a
+/// path with jitter none may be fast, by chance.
+fn stands(recent: &Least, latest: &Least, base: &Least, standing_us: i64) -> bool {
+    let (Some(least), Some(latest), Some(base)) = (recent.least(), latest.least(), base.least()) else { return false };
+    least - base > standing_us + (-latest - least) / JITTER_SHARE
 }
 
 #[cfg(test)]
@@ -198,6 +223,10 @@ mod tests {
         for jitter_ms in [8, 100, 500] {
             let seen = run(100_000_000, 3_000_000, 15, jitter_ms);
             assert!(seen.iter().all(|bps| *bps >= 1_500_000), "{jitter_ms} ms: {seen:?}");
+        }
+        for jitter_ms in [200, 500, 1_000] {
+            let seen = run(100_000_000, 400_000, 60, jitter_ms);
+            assert!(seen.iter().all(|bps| *bps >= 1_500_000), "few packets, {jitter_ms} ms: {seen:?}");
         }
     }
 }

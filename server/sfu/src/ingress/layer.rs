@@ -59,12 +59,10 @@ impl Layer {
     pub(super) fn report(&mut self, now: Instant, plan: ReportPlan) -> ReportBlock {
         let interval = self.reception.report();
         let lost = interval.lost_total - std::mem::replace(&mut self.counted, interval.lost_total);
-        if plan.fraction_lost.is_none() {
-            self.claimed += lost;
-        }
+        self.claimed += (f64::from(lost) * plan.told_ratio).round() as i32;
         ReportBlock {
             ssrc: Ssrc(self.ssrc),
-            fraction_lost: plan.fraction_lost.unwrap_or(interval.fraction_lost),
+            fraction_lost: plan.fraction_lost,
             cumulative_lost: self.claimed,
             highest_seq: (interval.highest.0 & 0xffff_ffff) as u32,
             jitter: interval.jitter,

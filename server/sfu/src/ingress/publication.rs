@@ -7,7 +7,7 @@ use super::{Marks, Packet};
 use crate::recovery::history::{History, Insert, Limits};
 use crate::recovery::keyframe::{KeyframeRequests, Wish};
 use crate::recovery::nack::NackGenerator;
-use crate::recovery::plan::{self, Leg, NackPlan, ReportPlan};
+use crate::recovery::plan::{self, Leg, Loss, NackPlan, ReportPlan};
 use crate::transport::{Codec, Kind};
 use crate::{DropReason, ParticipantId};
 use carillon_config::media::Media;
@@ -80,7 +80,10 @@ pub(crate) struct PathState {
     pub(crate) round_trip: Option<Duration>,
     /// Loss of the publisher's video, whose repairs come as RTX and are told from the rest. `None`: it sends none.
     pub(crate) video_loss: Option<f64>,
-    /// A queue stands on it.
+    /// How late packets come that are only out of order, as any of the publisher's tracks has seen.
+    pub(crate) reorder: Duration,
+    /// What it loses while no queue stands on it, and whether one does.
+    pub(crate) loss_by_chance: f64,
     pub(crate) congested: bool,
 }
 
@@ -107,7 +110,7 @@ impl Publication {
             Kind::Audio => AUDIO_CHUNK,
             Kind::Video => VIDEO_CHUNK,
         };
-        let leg = Leg { loss_ratio: 0.0, round_trip: None, reorder: Duration::ZERO, kind, congested: false };
+        let leg = Leg { loss: Loss::default(), round_trip: None, reorder: Duration::ZERO, kind };
         Self {
             owner,
             track,
@@ -191,6 +194,9 @@ impl Publication {
             return Err(DropReason::UnusedLayer);
         }
         if self.history.get(received.seq).is_some() {
+            if !received.repair && self.nack.handle_late(now, received.seq) {
+                self.layers[layer].reception.count(now, received.seq, received.time);
+            }
             return Err(DropReason::Duplicate);
         }
         if self.history.is_past(received.seq) {
@@ -263,6 +269,11 @@ impl Publication {
         })
     }
 
+    /// How late packets come that are only out of order.
+    pub(crate) fn reorder(&self) -> Duration {
+        self.nack.reorder()
+    }
+
     pub(crate) fn nack_due(&self) -> Option<Instant> {
         self.nack.next_due()
     }
@@ -287,18 +298,22 @@ impl Publication {
 
     /// Where nothing tells a publisher's repeats of audio from the first ones, the path's loss stands for the track's.
     pub(crate) fn plan_for(&mut self, path: PathState) {
-        let own = self.loss_ratio().unwrap_or(0.0);
         let leg = Leg {
-            loss_ratio: path.video_loss.unwrap_or(own),
+            loss: self.loss(path),
             round_trip: path.round_trip,
-            reorder: self.nack.reorder(),
+            reorder: path.reorder.max(self.nack.reorder()),
             kind: self.kind,
-            congested: path.congested,
         };
         self.plan = plan::nack_plan(leg);
         if path.video_loss.is_none() && self.kind == Kind::Audio {
             self.plan.ahead = 0;
         }
+    }
+
+    /// As the plan reads it.
+    pub(crate) fn loss(&self, path: PathState) -> Loss {
+        let now = path.video_loss.or_else(|| self.loss_ratio()).unwrap_or(0.0);
+        Loss { now, by_chance: path.loss_by_chance, congested: path.congested }
     }
 
     /// Share of the publisher's packets that do not come by themselves.
@@ -447,7 +462,7 @@ mod tests {
         let low = p.bind(t, 1, Some("l"), SeqExt(0x1_0000), 90_000).expect("room");
         let high = p.bind(t, 2, Some("h"), SeqExt(0x1_0000), 90_000).expect("room");
         let mut blocks = Vec::new();
-        let honest = plan::report_plan(Kind::Video, 0.0, false, Duration::from_secs(1));
+        let honest = plan::report_plan(Kind::Video, Loss::default(), Duration::from_secs(1));
         let payload = [0; 1_000];
         for ms in (0..2_000).step_by(10) {
             let now = t + Duration::from_millis(ms);

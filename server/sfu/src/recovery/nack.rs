@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// Holes kept at once. More means the path is gone: the oldest are given up.
 const MISSING_MAX: usize = 1_000;
 
+/// What one late packet, and one that only repair brought, leave of the patience for others.
+const LATE_LEAVES: f64 = 0.97;
+const REPAIR_LEAVES: f64 = 0.98;
 /// Without a packet for this long nothing is asked for ahead: the stream has paused, or the path is dead.
 const AHEAD_WITHIN: Duration = Duration::from_millis(500);
 
@@ -17,6 +20,8 @@ const AHEAD_WITHIN: Duration = Duration::from_millis(500);
 pub(crate) struct NackGenerator {
     highest: Option<SeqExt>,
     missing: BTreeMap<SeqExt, Hole>,
+    /// Holes that repair filled, and when they were noticed: the packet itself may still come, late and not lost.
+    repaired: BTreeMap<SeqExt, Instant>,
     /// How late packets come that were only out of order, smoothed towards the largest.
     reorder: Duration,
     next_due: Option<Instant>,
@@ -80,6 +85,13 @@ impl NackGenerator {
         Arrival { lost, outage: silent && seq.0 - highest.0 > plan::OUTAGE_PACKETS, ..Arrival::default() }
     }
 
+    /// A packet came by itself that a repair had brought before: true where it was late, and not sent twice.
+    pub(crate) fn handle_late(&mut self, now: Instant, seq: SeqExt) -> bool {
+        let Some(noticed) = self.repaired.remove(&seq) else { return false };
+        self.learn(now.saturating_duration_since(noticed));
+        true
+    }
+
     /// The next time `poll` has something to do.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.next_due
@@ -134,14 +146,24 @@ impl NackGenerator {
         let Some(hole) = self.missing.remove(&seq) else { return Arrival::default() };
         let late = now.saturating_duration_since(hole.noticed);
         let repeated = repair || plan.repeats_alike && hole.asked.is_some();
-        if !repeated {
-            // Up at once, down by an eighth: one late packet a second keeps the patience it needs.
-            self.reorder = late.max(self.reorder.mul_f64(0.875));
+        if repeated {
+            self.reorder = self.reorder.mul_f64(REPAIR_LEAVES);
         } else {
-            self.reorder = self.reorder.mul_f64(0.98);
+            self.learn(late);
+        }
+        if repair {
+            self.repaired.insert(seq, hole.noticed);
+            if self.repaired.len() > MISSING_MAX {
+                self.repaired.pop_first();
+            }
         }
         let answered_in = hole.asked.filter(|_| repair).map(|asked| now.saturating_duration_since(asked));
         Arrival { recovered: true, asked: hole.asked.is_some(), answered_in, ..Arrival::default() }
+    }
+
+    /// Patience rises at once and falls slowly: one late packet in a while keeps what it needs.
+    fn learn(&mut self, late: Duration) {
+        self.reorder = late.max(self.reorder.mul_f64(LATE_LEAVES));
     }
 
     fn due_at(&mut self, due: Instant) {
@@ -229,6 +251,18 @@ mod tests {
         n.handle_packet(t, SeqExt(5), false, PLAN);
         n.handle_packet(t, SeqExt(4), false, PLAN);
         assert!(n.reorder() < Duration::from_millis(25));
+    }
+
+    #[test]
+    fn what_comes_after_its_repair_teaches_patience_too() {
+        let (mut n, t) = (NackGenerator::default(), start());
+        let at = |ms| t + Duration::from_millis(ms);
+        n.handle_packet(t, SeqExt(1), false, PLAN);
+        n.handle_packet(t, SeqExt(3), false, PLAN);
+        n.poll(t, PLAN, &mut Vec::new());
+        n.handle_packet(at(30), SeqExt(2), true, PLAN);
+        assert_eq!((n.handle_late(at(90), SeqExt(2)), n.reorder()), (true, Duration::from_millis(90)));
+        assert!(!n.handle_late(at(95), SeqExt(2)), "sent twice");
     }
 
     #[test]

@@ -152,8 +152,7 @@ impl Room {
         let mut blocks: Vec<ReportBlock> = Vec::new();
         for section in &connection.inbound {
             if let Some(publication) = self.publications.get_mut(section.publication) {
-                let loss = path.video_loss.or_else(|| publication.loss_ratio()).unwrap_or(0.0);
-                let plan = plan::report_plan(publication.kind, loss, path.congested, calm);
+                let plan = plan::report_plan(publication.kind, publication.loss(path), calm);
                 interval = interval.min(plan.interval);
                 publication.report(context.now, path, plan, &mut blocks);
             }
@@ -249,10 +248,18 @@ impl Room {
 
 /// What the publications of one participant together say of its uplink.
 pub(super) fn path_state(connection: &Connection, publications: &Slab<Publication>, now: Instant) -> PathState {
-    let video = connection.inbound.iter().filter_map(|section| publications.get(section.publication));
-    let video = video.filter(|p| p.kind == Kind::Video && p.is_on(now));
-    let video_loss = video.filter_map(Publication::loss_ratio).fold(None, |most, loss| worse(most, Some(loss)));
-    PathState { round_trip: connection.round_trip, video_loss, congested: connection.uplink.is_congested(now) }
+    let on = || {
+        let publications = connection.inbound.iter().filter_map(|section| publications.get(section.publication));
+        publications.filter(move |p| p.is_on(now))
+    };
+    let video = on().filter(|p| p.kind == Kind::Video);
+    PathState {
+        round_trip: connection.round_trip,
+        video_loss: video.filter_map(Publication::loss_ratio).fold(None, |most, loss| worse(most, Some(loss))),
+        reorder: on().map(Publication::reorder).max().unwrap_or_default(),
+        loss_by_chance: connection.uplink.loss_by_chance(),
+        congested: connection.uplink.is_congested(now),
+    }
 }
 
 /// Each copy in a datagram of its own: they are to be lost apart from each other.

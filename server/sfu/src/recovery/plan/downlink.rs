@@ -94,6 +94,7 @@ const ASKED_EACH: Duration = Duration::from_millis(20);
 const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(100);
 /// More rounds would hold the picture up longer than a gap in it.
 const ROUNDS_MAX: u32 = 4;
+const REPAIR_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// The plan for one subscriber.
 pub(crate) fn send_plan(leg: Downlink) -> SendPlan {
@@ -154,7 +155,7 @@ fn repair_time(copies: CopyPlan, loss: f64, round_trip: Option<Duration>) -> Dur
     let mut missing = loss.powi(1 + i32::from(copies.count));
     let mut time = copies.spacing * u32::from(copies.count);
     let mut rounds = 0;
-    while missing > UNREPAIRED && rounds < ROUNDS_MAX {
+    while missing > UNREPAIRED && rounds < ROUNDS_MAX && time + round <= REPAIR_TIME_MAX {
         missing *= loss.powi(1 + i32::from(answer.count));
         time += round;
         rounds += 1;

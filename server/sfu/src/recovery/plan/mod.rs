@@ -6,4 +6,6 @@ mod uplink;
 pub(crate) use downlink::{
     CopyPlan, Downlink, SendPlan, answer_again_after, answer_copies, asked_within, playout_delay, send_plan,
 };
-pub(crate) use uplink::{Leg, NackPlan, OUTAGE, OUTAGE_PACKETS, REPORT_INTERVAL, ReportPlan, nack_plan, report_plan};
+pub(crate) use uplink::{
+    Leg, Loss, NackPlan, OUTAGE, OUTAGE_PACKETS, REPORT_INTERVAL, ReportPlan, nack_plan, report_plan,
+};

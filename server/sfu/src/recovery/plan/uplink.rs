@@ -6,15 +6,13 @@ use std::time::Duration;
 /// What is known of a leg when its plan is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Leg {
-    /// Share of packets that do not come by themselves, 0…1.
-    pub(crate) loss_ratio: f64,
+    /// Of packets that do not come by themselves.
+    pub(crate) loss: Loss,
     /// `None` until measured.
     pub(crate) round_trip: Option<Duration>,
     /// How late packets come that are only out of order.
     pub(crate) reorder: Duration,
     pub(crate) kind: Kind,
-    /// A queue stands on the path: what is lost is lost in it, and asking for more fills it.
-    pub(crate) congested: bool,
 }
 
 /// How what is missing from a publisher is asked for.
@@ -38,15 +36,27 @@ pub(crate) struct NackPlan {
 
 /// What a publisher is told of its own streams. Browsers lower their rate by the loss that reports claim, however well it
 /// is repaired, and repeat a packet not sooner than the round trip that reports let them compute: so both are claimed as
-/// repair needs them. Where the path is congested, by what the delay shows, the truth is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// repair needs them. Where the path is congested, by what the delay shows, the loss is told that came with it.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ReportPlan {
-    /// `None`: as measured. Else in 1/256ths; the count of packets lost stands still meanwhile.
-    pub(crate) fraction_lost: Option<u8>,
+    /// The fraction lost, in 1/256ths.
+    pub(crate) fraction_lost: u8,
+    /// This share of the packets lost since the last report is told in the count of them all.
+    pub(crate) told_ratio: f64,
     /// Added to the time since the last sender report: the sender finds a round trip of nothing.
     pub(crate) delay_more: Duration,
     /// To the next report.
     pub(crate) interval: Duration,
+}
+
+/// Loss of a publisher's path, 0…1.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Loss {
+    pub(crate) now: f64,
+    /// What it was before a queue stood: that much is chance.
+    pub(crate) by_chance: f64,
+    /// A queue stands.
+    pub(crate) congested: bool,
 }
 
 /// The longest pause between two requests, and how far ahead of the newest packet they reach, by loss. At 70 % and 20 ms
@@ -102,39 +112,54 @@ const AUDIO_DEADLINE: Duration = Duration::from_millis(1_000);
 pub(crate) fn nack_plan(leg: Leg) -> NackPlan {
     let round_trip = leg.round_trip.unwrap_or(ROUND_TRIP_UNKNOWN);
     let interval = (round_trip.mul_f64(1.1) + Duration::from_millis(5)).clamp(INTERVAL_MIN, INTERVAL_MAX);
-    let loss = if leg.congested { leg.loss_ratio.min(LOSS_CONGESTED) } else { leg.loss_ratio };
+    // What a full queue loses it loses again: asking for more fills it.
+    let congested = leg.loss.congested;
+    let loss = if congested { leg.loss.now.min(leg.loss.by_chance.max(LOSS_CONGESTED)) } else { leg.loss.now };
     // Answers are lost as often as media: at high loss the next question leaves before the answer could be known lost.
     let round = ROUNDS.iter().find(|round| loss >= round.loss);
     let patience = if loss < LOSS_PATIENT { REORDER_PATIENT_MAX } else { REORDER_MAX };
-    let hurry = |round: &Round| Duration::from_millis(round.interval_ms).max(round_trip / 16);
+    let patient = if congested { round_trip } else { round_trip / 16 };
+    let hurry = |round: &Round| Duration::from_millis(round.interval_ms).max(patient);
     NackPlan {
         first_after: leg.reorder.min(patience),
         interval: round.map_or(interval, |round| interval.min(hurry(round))),
-        copies: if loss > 0.05 && loss < 0.4 { 2 } else { 1 },
+        copies: if !congested && loss > 0.05 && loss < 0.4 { 2 } else { 1 },
         deadline: match leg.kind {
             Kind::Audio => AUDIO_DEADLINE,
             Kind::Video => VIDEO_DEADLINE.max(4 * round_trip),
         },
-        ahead: round.map_or(0, |round| round.ahead),
+        ahead: round.filter(|_| !congested).map_or(0, |round| round.ahead),
         repeats_alike: leg.kind == Kind::Audio,
     }
 }
 
 /// The plan for reporting to a publisher; `calm` is the interval while the path is good.
-pub(crate) fn report_plan(kind: Kind, loss_ratio: f64, congested: bool, calm: Duration) -> ReportPlan {
-    if congested {
-        return ReportPlan { fraction_lost: None, delay_more: Duration::ZERO, interval: calm.min(REPORT_INTERVAL) };
+pub(crate) fn report_plan(kind: Kind, loss: Loss, calm: Duration) -> ReportPlan {
+    if loss.congested {
+        let by_queue = (loss.now - loss.by_chance).max(0.0);
+        return ReportPlan {
+            fraction_lost: fraction(by_queue),
+            told_ratio: if loss.now > 0.0 { by_queue / loss.now } else { 0.0 },
+            delay_more: Duration::ZERO,
+            interval: calm.min(REPORT_INTERVAL),
+        };
     }
-    let hurry = loss_ratio >= LOSS_HURRY;
+    let hurry = loss.now >= LOSS_HURRY;
     let claim = match kind {
-        Kind::Audio => loss_ratio.min(AUDIO_CLAIM),
+        Kind::Audio => loss.now.min(AUDIO_CLAIM),
         Kind::Video => 0.0,
     };
     ReportPlan {
-        fraction_lost: Some((claim * 256.0) as u8),
+        fraction_lost: fraction(claim),
+        told_ratio: 0.0,
         delay_more: if hurry { DELAY_MORE } else { Duration::ZERO },
         interval: if hurry { calm.min(REPORT_INTERVAL) } else { calm },
     }
+}
+
+/// RFC 3550 section 6.4.1.
+fn fraction(loss_ratio: f64) -> u8 {
+    (loss_ratio * 256.0).clamp(0.0, 255.0) as u8
 }
 
 #[cfg(test)]
@@ -161,7 +186,8 @@ mod tests {
             (0.0, Some(40), 500, Kind::Video, (500, 49, 1, 1_500, 0)),
         ];
         for (loss_ratio, rtt, reorder, kind, want) in table {
-            let leg = Leg { loss_ratio, round_trip: rtt.map(ms), reorder: ms(reorder), kind, congested: false };
+            let loss = Loss { now: loss_ratio, ..Loss::default() };
+            let leg = Leg { loss, round_trip: rtt.map(ms), reorder: ms(reorder), kind };
             let p = nack_plan(leg);
             let got = (
                 p.first_after.as_millis() as u64,
@@ -175,31 +201,32 @@ mod tests {
     }
 
     #[test]
-    fn a_congested_path_is_asked_as_a_good_one() {
-        let leg = Leg {
-            loss_ratio: 0.7,
-            round_trip: Some(ms(40)),
-            reorder: Duration::ZERO,
-            kind: Kind::Video,
-            congested: true,
+    fn a_congested_path_is_asked_for_what_chance_takes() {
+        let plan = |now, by_chance, congested| {
+            let loss = Loss { now, by_chance, congested };
+            nack_plan(Leg { loss, round_trip: Some(ms(40)), reorder: Duration::ZERO, kind: Kind::Video })
         };
-        assert_eq!(nack_plan(leg), nack_plan(Leg { loss_ratio: 0.0, congested: false, ..leg }));
+        assert_eq!(plan(0.7, 0.0, true), plan(0.0, 0.0, false), "all of it is the queue's");
+        let both = plan(0.7, 0.6, true);
+        assert_eq!((both.interval, both.copies, both.ahead), (ms(40), 1, 0), "each round trip, and nothing ahead");
     }
 
     #[test]
     fn reports_claim_what_repair_needs() {
-        // kind, loss, congested -> claim, delay, interval
+        // kind, loss, by chance, congested -> claim, told, delay, interval
         let table = [
-            (Kind::Video, 0.0, false, (Some(0), 0, 1_000)),
-            (Kind::Video, 0.3, false, (Some(0), 10_000, 200)),
-            (Kind::Audio, 0.1, false, (Some(25), 10_000, 200)),
-            (Kind::Audio, 0.7, false, (Some(51), 10_000, 200)),
-            (Kind::Video, 0.3, true, (None, 0, 200)),
+            (Kind::Video, 0.0, 0.0, false, (0, 0.0, 0, 1_000)),
+            (Kind::Video, 0.3, 0.0, false, (0, 0.0, 10_000, 200)),
+            (Kind::Audio, 0.1, 0.0, false, (25, 0.0, 10_000, 200)),
+            (Kind::Audio, 0.7, 0.0, false, (51, 0.0, 10_000, 200)),
+            (Kind::Video, 0.5, 0.0, true, (128, 1.0, 0, 200)),
+            (Kind::Video, 0.5, 0.25, true, (64, 0.5, 0, 200)),
+            (Kind::Video, 0.2, 0.25, true, (0, 0.0, 0, 200)),
         ];
-        for (kind, loss, congested, want) in table {
-            let plan = report_plan(kind, loss, congested, ms(1_000));
-            let got = (plan.fraction_lost, plan.delay_more.as_millis(), plan.interval.as_millis());
-            assert_eq!(got, want, "{kind:?} {loss}");
+        for (kind, now, by_chance, congested, want) in table {
+            let plan = report_plan(kind, Loss { now, by_chance, congested }, ms(1_000));
+            let got = (plan.fraction_lost, plan.told_ratio, plan.delay_more.as_millis(), plan.interval.as_millis());
+            assert_eq!(got, want, "{kind:?} {now} {by_chance}");
         }
     }
 }

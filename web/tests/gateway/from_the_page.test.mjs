@@ -126,6 +126,40 @@ test('a call rings, connects and ends by the messages of the page', async () => 
   assert.deepEqual([record.call, record.callees, record.result], [inviteID, ['ben'], 'NormalEnd']);
 });
 
+test('a call is made by verbs and answered by messages, and the other way round', async () => {
+  const [amy, ben, cat] = await signedIn('amy', 'ben', 'cat');
+  const [room, call] = [52012, randomUUID()];
+  await amy.request('room.enter', { room });
+  const started = await amy.request('call.start', { call, users: ['ben'], room, media: 'video', userData: 'u' });
+  assert.deepEqual([started.call.state, started.users], ['waiting', [{ user: 'ben', result: 'rings' }]]);
+  const rings = (await ben.event('message.new')).payload;
+  const envelope = JSON.parse(rings.data);
+  assert.deepEqual([envelope.inviteID, envelope.inviter, envelope.actionType, envelope.timeout], [call, 'amy', 1, 30]);
+  const about = JSON.parse(envelope.data);
+  assert.deepEqual([about.businessID, about.call_type, about.room_id, about.userData, about.data.cmd], ['av_call', 2, room, 'u', 'videoCall']);
+  const other = randomUUID();
+  await cat.request('room.enter', { room: 9 });
+  assert.deepEqual((await cat.request('call.start', { call: other, users: ['ben'], room: 9, media: 'audio' })).users, [{ user: 'ben', result: 'busy' }]);
+  assert.deepEqual((await ben.request('call.records', { limit: 1 })).records.map((r) => [r.call, r.result]), [[other, 'CallBusy']]);
+
+  await ben.request('room.enter', { room });
+  await ben.request('message.send', signal('amy', { room, inviteID: call, inviter: 'amy', inviteeList: ['ben'], actionType: 3, timeout: 0 }));
+  const answered = await amy.event('call.members', (told) => told.changes[0].change === 'answer');
+  assert.deepEqual([answered.changes[0].user, answered.call.state], ['ben', 'connected']);
+  assert.equal((await amy.request('call.beat', { call })).call.call, call);
+  assert.equal((await amy.request('call.hangUp', { call })).call.result, 'NormalEnd');
+  await assert.rejects(amy.request('call.beat', { call }), { code: 10010 });
+  await Promise.all([amy, ben].map((one) => one.request('room.leave', { room })));
+
+  // An invitation by message is answered by the verb, and its maker reads the message.
+  const invite = { room, inviteID: randomUUID(), inviter: 'amy', inviteeList: ['ben'] };
+  await amy.request('room.enter', { room });
+  await amy.request('message.send', signal('ben', { ...invite, actionType: 1, timeout: 30 }));
+  assert.equal((await ben.request('call.answer', { call: invite.inviteID, answer: 'reject' })).call.result, 'Reject');
+  const no = JSON.parse((await amy.event('message.new', (m) => m.from === 'ben' && JSON.parse(m.payload.data).actionType === 4)).payload.data);
+  assert.deepEqual([no.inviteID, no.inviteeList], [invite.inviteID, ['ben']]);
+});
+
 test('a session ends with a bye, a bad hello with a refusal', async () => {
   const [amy] = await signedIn('amy');
   amy.send({ t: 'ping', nonce: 7 });

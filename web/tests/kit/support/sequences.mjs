@@ -177,7 +177,7 @@ export const KICKS = {
     await amy.engine.call({ userID: 'ben', type: 2 });
     await ben.sees('INVITED');
     await w.device('amy', { name: 'amy second' });
-    // The engine wants to cancel first, which a device that is out cannot; it then says nothing. Ben's own time-out ends it.
+    // The engine wants to cancel first, which a device that is out cannot; it then says nothing. The server does, in its name.
     await ben.sees('CALLING_CANCEL');
     await until(() => amy.faults.length > 0, 'the failed cancel');
   },

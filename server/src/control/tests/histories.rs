@@ -9,6 +9,7 @@ mod engine;
 mod link;
 mod model;
 mod reactions;
+mod sequences;
 
 mod signal;
 mod world;

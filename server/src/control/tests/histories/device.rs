@@ -272,7 +272,7 @@ impl Device {
 
     fn invitation_late(&mut self, cx: &mut Cx<'_>, invite: &str) {
         if let Some(signal) = self.invites.time_out(invite) {
-            let flow = Flow::timed_out(signal.clone());
+            let flow = Flow::timed_out(signal.clone(), self.is_web());
             self.send(cx, signal, flow);
         }
     }

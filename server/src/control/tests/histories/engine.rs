@@ -126,9 +126,10 @@ enum Failed {
 }
 
 impl Flow {
-    pub(super) fn timed_out(signal: Signal) -> Self {
-        // Over in any case: the others have timers, too.
-        Self { steps: [Step::Do(Do::TimedOut(signal))].into(), failed: Failed::GoOn, pressed: false }
+    /// In `web/tim/v3_signalling.js` it is over in any case; `tsignaling-wx` says nothing where its notice was not sent.
+    pub(super) fn timed_out(signal: Signal, web: bool) -> Self {
+        let failed = if web { Failed::GoOn } else { Failed::Stop };
+        Self { steps: [Step::Do(Do::TimedOut(signal))].into(), failed, pressed: false }
     }
 }
 

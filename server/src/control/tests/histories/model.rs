@@ -21,6 +21,8 @@ pub(super) struct Model {
     /// Who holds seats by a session.
     sessions: BTreeMap<u64, User>,
     now: Now,
+    /// Every message that the engine was shown, in order.
+    pub(super) messages: Vec<Message>,
     /// What the engine recorded, in order.
     pub(super) records: Vec<(usize, CallResult)>,
 }
@@ -29,7 +31,7 @@ impl Model {
     pub(super) fn new(now: Now) -> Self {
         let mut reference = Reference::default();
         reference.members.extend(0..NAMES.len());
-        Self { reference, sessions: BTreeMap::new(), now, records: Vec::new() }
+        Self { reference, sessions: BTreeMap::new(), now, messages: Vec::new(), records: Vec::new() }
     }
 
     /// Who is there when the engine looks.
@@ -69,7 +71,10 @@ impl Model {
 
     fn tell(&mut self, command: Command) {
         match command {
-            Command::Follow { message, .. } => self.follow(&message),
+            Command::Follow { message, .. } => {
+                self.follow(&message);
+                self.messages.push(*message);
+            }
             Command::Enter { session, user, room, .. } => {
                 self.sessions.insert(session.0, index(&user));
                 self.reference.enter(index(&user), session.0, number_of(&room));

@@ -4,6 +4,7 @@
 //! mutations of it through every target (`tests/corpus.rs`); `make fuzz` looks for more with coverage (`fuzz/`).
 
 mod codec;
+mod config;
 mod flv;
 mod gateway;
 mod payload;
@@ -12,6 +13,7 @@ mod rtmp;
 mod rtp;
 
 pub use codec::{av1, h264, opus, vp8, vp9};
+pub use config::{audio_config, avc_config, sps};
 pub use flv::{flv, flv_audio, flv_video};
 pub use gateway::gateway;
 pub use payload::{h264_frame, vp8_frame};
@@ -48,6 +50,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "call", run: crate::call::fuzz_call },
     Target { name: "user_sig", run: crate::user_sig::fuzz_user_sig },
     Target { name: "amf0", run: amf0 },
+    Target { name: "avc_config", run: avc_config },
+    Target { name: "sps", run: sps },
+    Target { name: "audio_config", run: audio_config },
     Target { name: "flv", run: flv },
     Target { name: "flv_video", run: flv_video },
     Target { name: "flv_audio", run: flv_audio },

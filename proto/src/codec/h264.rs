@@ -1,4 +1,11 @@
-//! H.264 payloads (RFC 6184): which NAL units a packet holds, and whether a keyframe starts in it.
+//! H.264: which NAL units a packet's payload (RFC 6184) holds and whether a keyframe starts in it; the decoder's
+//! configuration and its parameter sets.
+
+mod config;
+mod sps;
+
+pub use config::{AvcConfig, PARAMETER_SET_BYTES_MAX, PARAMETER_SETS_MAX};
+pub use sps::{Pps, SliceKind, Sps};
 
 use crate::wire::u16_at;
 

@@ -1,7 +1,9 @@
 //! What a forwarding server must read of codec payloads: where a picture starts, whether it stands alone, which layer it
 //! belongs to. Nothing is decoded.
 
+pub mod aac;
 pub mod av1;
+mod bits;
 pub mod h264;
 pub mod opus;
 pub mod vp8;

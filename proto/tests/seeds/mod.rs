@@ -1,6 +1,7 @@
 //! The generated part of the corpora: well-formed input of every kind, built with the crate's own writers, and the
 //! classic ways to be malformed.
 
+mod config;
 mod flv;
 mod frame;
 mod rtmp;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Seed> {
         video_seeds(),
         frame::seeds(),
         opus_seeds(),
+        config::seeds(),
         flv::seeds(),
         rtmp::seeds(),
     ]

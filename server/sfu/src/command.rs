@@ -1,6 +1,8 @@
 //! The whole vocabulary of the media engine: what it is told, what it wants done or known.
 
+use crate::playout::TapId;
 use crate::transport::Codec;
+use carillon_proto::frame::FrameCodec;
 use carillon_proto::gateway::TrackName;
 use std::net::SocketAddr;
 
@@ -68,6 +70,51 @@ pub enum Command {
     CloseRoom {
         room: RoomKey,
     },
+    /// The participant publishes a track whose frames come by another wire, through `Worker::handle_frame`. Refusals
+    /// and what else there is to say come out of `Worker::poll_frame`. A feed that is open goes on: its numbers and
+    /// times continue, also with another codec.
+    OpenFeed {
+        participant: ParticipantId,
+        track: TrackName,
+        codec: FrameCodec,
+        /// The stream is known to have B-frames (its SPS, or composition times, say so): they are left out from the
+        /// first frame on. Where this says no and they come, the first of them tells.
+        reordered: bool,
+    },
+    CloseFeed {
+        participant: ParticipantId,
+        track: TrackName,
+    },
+    /// Whole frames of a track for another wire, out of `Worker::poll_frame`. The track need not be there yet; a
+    /// keyframe is asked for. Where there is no such publisher, or its track has too many takers, the tap ends at once.
+    OpenTap {
+        tap: TapId,
+        publisher: ParticipantId,
+        track: TrackName,
+    },
+    /// The taker missed something that came out: its video goes on with a keyframe.
+    RestartTap {
+        tap: TapId,
+    },
+    CloseTap {
+        tap: TapId,
+    },
+    /// What publishers of a room send from here on; of those who send something else renegotiation is wanted. A room
+    /// that is not there forgets it.
+    SetRoomCodec {
+        room: RoomKey,
+        video: VideoPolicy,
+    },
+}
+
+/// Which video codecs answers to publishers name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VideoPolicy {
+    #[default]
+    Any,
+    /// H.264 alone where the offer has it, and pictures upright without a header extension: members who watch by RTMP
+    /// see nothing else.
+    H264,
 }
 
 /// Which track a sending section carries.
@@ -116,6 +163,10 @@ pub enum Reason {
     Keyframe,
     /// Sending to a subscriber again, unasked.
     Copies,
+    /// Pictures that a new subscriber of a feed catches up with.
+    CatchUp,
+    /// Frames that no longer wait for what is missing, and tracks that fell silent.
+    Playout,
     /// Sender and receiver reports, estimates, transport feedback.
     Report,
     Volumes,
@@ -150,6 +201,8 @@ pub enum Event {
     /// What `publisher` sends comes in a codec that `participant` did not negotiate: nothing is forwarded. `None`: it
     /// plays again. Where the subscription or the track ends nothing more is told.
     TrackUnplayable { participant: ParticipantId, publisher: ParticipantId, track: TrackName, codec: Option<Codec> },
+    /// The room's codec policy is another than the one by which this participant publishes: it is to offer again.
+    RenegotiationWanted { participant: ParticipantId },
     /// Loudness of those who are heard, 0…100, and who speaks. Every 300 ms while anybody is heard, once when all fell silent.
     Volumes { room: RoomKey, volumes: Vec<(ParticipantId, u8)>, speaker: Option<ParticipantId> },
     /// Network quality of each participant, 0 unknown, 1 excellent … 6 down. Every 2 s.

@@ -1,6 +1,7 @@
 //! What the rooms of one worker share: the moment, the way out, the timers, the counters.
 
 use crate::demux::Demux;
+use crate::playout::Outputs;
 use crate::random::Random;
 use crate::timers::Timers;
 use crate::transport::Params;
@@ -22,6 +23,9 @@ pub(crate) enum Timer {
     Keyframe(ParticipantId),
     /// Of a subscriber.
     Copies(ParticipantId),
+    /// Of a publisher: for all its feeds, for all its taps.
+    CatchUp(ParticipantId),
+    Playout(ParticipantId),
     Report(ParticipantId),
     Volumes(RoomKey),
     Quality(RoomKey),
@@ -34,6 +38,8 @@ impl Timer {
             Self::Nack(_) => Reason::Nack,
             Self::Keyframe(_) => Reason::Keyframe,
             Self::Copies(_) => Reason::Copies,
+            Self::CatchUp(_) => Reason::CatchUp,
+            Self::Playout(_) => Reason::Playout,
             Self::Report(_) => Reason::Report,
             Self::Volumes(_) => Reason::Volumes,
             Self::Quality(_) => Reason::Quality,
@@ -56,6 +62,7 @@ pub(crate) struct Context {
     pub(crate) stats: Stats,
     /// Rooms with media to fan out.
     pub(crate) pending: Vec<RoomKey>,
+    pub(crate) frames: Outputs,
     outputs: VecDeque<Output>,
 }
 
@@ -72,6 +79,7 @@ impl Context {
             egress: Egress::default(),
             stats: Stats::default(),
             pending: Vec::new(),
+            frames: Outputs::new(),
             outputs: VecDeque::new(),
         }
     }

@@ -2,8 +2,8 @@
 //! no thread: the shell hands it bytes and the time.
 //!
 //! Face: `Worker::new(config, locals, certificate, seed, now)`, `handle_command(now, Command)`,
-//! `handle_datagram(now, Path, &mut [u8])`, `handle_timeout(now)`, then drain `poll_output()` and `egress()`, and ask
-//! `poll_timeout()`.
+//! `handle_datagram(now, Path, &mut [u8])`, `handle_frame(now, participant, track, &Frame)`, `handle_timeout(now)`, then
+//! drain `poll_output()`, `poll_frame()` and `egress()`, and ask `poll_timeout()`.
 
 mod bandwidth;
 mod command;
@@ -12,6 +12,7 @@ pub mod demux;
 mod egress;
 mod ingress;
 mod participant;
+mod playout;
 mod quality;
 pub mod random;
 mod recovery;
@@ -27,5 +28,6 @@ mod worker;
 mod testing;
 
 pub use command::*;
+pub use playout::{FeedFact, FeedRefusal, FrameOutput, TapId, TapOutput};
 pub use stats::{DropReason, Stats};
 pub use worker::{Certificate, Worker};

@@ -30,6 +30,8 @@ pub(crate) struct Participant {
     pub(crate) id: ParticipantId,
     pub(crate) privileges: Privileges,
     pub(crate) connection: Option<Box<Connection>>,
+    /// Tracks whose frames come by another wire.
+    pub(crate) fed: Vec<TrackName>,
 }
 
 /// A transport with what was negotiated over it and what is known of its path.
@@ -74,7 +76,7 @@ pub(crate) struct Connection {
 
 impl Participant {
     pub(crate) fn new(id: ParticipantId, privileges: Privileges) -> Self {
-        Self { id, privileges, connection: None }
+        Self { id, privileges, connection: None, fed: Vec::new() }
     }
 
     pub(crate) fn may_send(&self, track: TrackName) -> bool {

@@ -41,12 +41,16 @@ pub enum DropReason {
     RepairBudget,
     /// A repair a subscriber asked for that is no longer in the history.
     RepairGone,
+    /// A frame of a feed that is not open, or whose participant may not send it.
+    NoFeed,
+    /// A frame that is none of its codec, or too late to be shown.
+    Frame,
     /// A bound of the config.
     Limit,
 }
 
 impl DropReason {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Size,
         Self::NotMedia,
         Self::NoTransport,
@@ -66,6 +70,8 @@ impl DropReason {
         Self::RepairTwice,
         Self::RepairBudget,
         Self::RepairGone,
+        Self::NoFeed,
+        Self::Frame,
         Self::Limit,
     ];
 
@@ -91,6 +97,8 @@ impl DropReason {
             Self::RepairTwice => "repair_twice",
             Self::RepairBudget => "repair_budget",
             Self::RepairGone => "repair_gone",
+            Self::NoFeed => "no_feed",
+            Self::Frame => "frame",
             Self::Limit => "limit",
         }
     }
@@ -126,6 +134,10 @@ pub struct Stats {
     pub recovered_in: u64,
     /// Packets that never came in time.
     pub lost_in: u64,
+
+    /// Frames of feeds that were taken, and frames that taps yielded.
+    pub frames_in: u64,
+    pub frames_out: u64,
 
     /// Keyframes wanted by subscribers.
     pub keyframes_asked: u64,
@@ -169,6 +181,6 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), DropReason::ALL.len());
-        assert_eq!(stats.drop_count(DropReason::Limit), 20);
+        assert_eq!(stats.drop_count(DropReason::Limit), 22);
     }
 }

@@ -6,10 +6,12 @@ use crate::random::Random;
 use crate::room::{Census, Room};
 use crate::transport::Params;
 use crate::{
-    Command, DropReason, Egress, LocalCandidate, OfferError, Output, ParticipantId, Path, Publish, Reason, RequestId,
-    RoomKey, Stats, Subscribe,
+    Command, DropReason, Egress, FeedFact, FeedRefusal, FrameOutput, LocalCandidate, OfferError, Output, ParticipantId,
+    Path, Publish, Reason, RequestId, RoomKey, Stats, Subscribe, TapId, TapOutput,
 };
 use carillon_config::media::Media;
+use carillon_proto::frame::Frame;
+use carillon_proto::gateway::TrackName;
 use carillon_proto::time::Now;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -23,6 +25,8 @@ pub struct Worker {
     rooms: BTreeMap<RoomKey, Room>,
     /// Where each participant is.
     participants: BTreeMap<ParticipantId, RoomKey>,
+    /// The publisher of each tap. A tap that ended stays until its end was drained.
+    taps: BTreeMap<TapId, ParticipantId>,
     context: Context,
 }
 
@@ -34,6 +38,7 @@ impl Worker {
         Self {
             rooms: BTreeMap::new(),
             participants: BTreeMap::new(),
+            taps: BTreeMap::new(),
             context: Context::new(config, params, Random::new(&seed), now),
         }
     }
@@ -62,6 +67,49 @@ impl Worker {
                 let members: Vec<_> = self.rooms.get(&room).map(|r| r.participants().collect()).unwrap_or_default();
                 members.into_iter().for_each(|participant| self.leave(participant));
             }
+            Command::OpenFeed { participant, track, codec, reordered } => match self.room_of(participant) {
+                Some((room, context)) => room.open_feed(context, participant, track, codec, reordered),
+                None => {
+                    let fact = FeedFact::Refused(FeedRefusal::Gone);
+                    self.context.frames.push_back(FrameOutput::Feed { participant, track, fact });
+                }
+            },
+            Command::CloseFeed { participant, track } => {
+                if let Some((room, context)) = self.room_of(participant) {
+                    room.close_feed(context, participant, track);
+                }
+            }
+            Command::OpenTap { tap, publisher, track } => self.open_tap(tap, publisher, track),
+            Command::RestartTap { tap } => self.with_tap(tap, |room, context| room.restart_tap(context, tap)),
+            Command::CloseTap { tap } => {
+                self.with_tap(tap, |room, context| room.close_tap(context, tap));
+                self.taps.remove(&tap);
+            }
+            Command::SetRoomCodec { room, video } => {
+                if let Some(room) = self.rooms.get_mut(&room) {
+                    room.set_video_policy(&mut self.context, video);
+                }
+            }
+        }
+    }
+
+    /// A frame of an open feed. Frames of no feed are dropped and counted.
+    pub fn handle_frame(&mut self, now: Now, participant: ParticipantId, track: TrackName, frame: &Frame) {
+        self.context.now = now.instant;
+        let taken = match self.room_of(participant) {
+            Some((room, context)) => room.handle_frame(context, participant, track, frame),
+            None => Err(DropReason::NoFeed),
+        };
+        if let Err(reason) = taken {
+            self.context.drop(reason);
+        }
+    }
+
+    /// How loud a fed microphone is, as RFC 6464 writes it: 0 (full scale) to 127 (silence), below it in decibels.
+    pub fn handle_level(&mut self, now: Now, participant: ParticipantId, level: u8) {
+        self.context.now = now.instant;
+        if let Some((room, context)) = self.room_of(participant) {
+            room.handle_level(context, participant, level);
         }
     }
 
@@ -98,6 +146,15 @@ impl Worker {
     /// Drain after each call (or batch of calls) above.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.context.poll_output()
+    }
+
+    /// Frames of taps, and facts about feeds. Drain after `egress`, which is what reads packets into frames.
+    pub fn poll_frame(&mut self) -> Option<FrameOutput> {
+        let output = self.context.frames.pop_front();
+        if let Some(FrameOutput::Tap(tap, TapOutput::Ended)) = &output {
+            self.taps.remove(tap);
+        }
+        output
     }
 
     /// What is ready to go, media of all datagrams handled since the last call included. The caller sends and clears it.
@@ -195,9 +252,13 @@ impl Worker {
 
     fn run(&mut self, timer: Timer) {
         let room = match timer {
-            Timer::Transport(id) | Timer::Nack(id) | Timer::Keyframe(id) | Timer::Copies(id) | Timer::Report(id) => {
-                self.participants.get(&id).copied()
-            }
+            Timer::Transport(id)
+            | Timer::Nack(id)
+            | Timer::Keyframe(id)
+            | Timer::Copies(id)
+            | Timer::CatchUp(id)
+            | Timer::Playout(id)
+            | Timer::Report(id) => self.participants.get(&id).copied(),
             Timer::Volumes(key) | Timer::Quality(key) => Some(key),
         };
         let Some(room) = room.and_then(|key| self.rooms.get_mut(&key)) else { return };
@@ -207,9 +268,32 @@ impl Worker {
             Timer::Nack(id) => room.handle_nack_timeout(context, id),
             Timer::Keyframe(id) => room.handle_keyframe_timeout(context, id),
             Timer::Copies(id) => room.handle_copies_timeout(context, id),
+            Timer::CatchUp(id) => room.handle_catch_up_timeout(context, id),
+            Timer::Playout(id) => room.handle_playout_timeout(context, id),
             Timer::Report(id) => room.handle_report_timeout(context, id),
             Timer::Volumes(_) => room.handle_volumes_timeout(context),
             Timer::Quality(_) => room.handle_quality_timeout(context),
+        }
+    }
+
+    fn open_tap(&mut self, tap: TapId, publisher: ParticipantId, track: TrackName) {
+        if self.taps.contains_key(&tap) {
+            return self.context.drop(DropReason::Limit);
+        }
+        let opened =
+            self.room_of(publisher).is_some_and(|(room, context)| room.open_tap(context, tap, publisher, track));
+        if opened {
+            self.taps.insert(tap, publisher);
+        } else {
+            self.context.frames.push_back(FrameOutput::Tap(tap, TapOutput::Ended));
+        }
+    }
+
+    fn with_tap(&mut self, tap: TapId, f: impl FnOnce(&mut Room, &mut Context)) {
+        if let Some(publisher) = self.taps.get(&tap).copied()
+            && let Some((room, context)) = self.room_of(publisher)
+        {
+            f(room, context);
         }
     }
 

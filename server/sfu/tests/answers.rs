@@ -7,7 +7,7 @@ use carillon_sfu::random::Random;
 use carillon_sfu::transport::{
     Kind, Label, Negotiated, Offer, OfferedSection, Params, Policy, Transport, generate_certificate,
 };
-use carillon_sfu::{LocalCandidate, Protocol};
+use carillon_sfu::{LocalCandidate, Protocol, VideoPolicy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,7 +27,12 @@ fn transport(candidates: Vec<LocalCandidate>) -> Transport {
 fn take_all(section: OfferedSection<'_>) -> Policy {
     let label =
         Label { stream: "7".into(), track: format!("7-{}", if section.kind == Kind::Audio { "mic" } else { "cam" }) };
-    Policy { receive: section.sends, send: section.receives.then_some(label), unable: BTreeMap::new() }
+    Policy {
+        receive: section.sends,
+        send: section.receives.then_some(label),
+        unable: BTreeMap::new(),
+        video: VideoPolicy::Any,
+    }
 }
 
 fn negotiate(offer: &str, candidates: Vec<LocalCandidate>) -> Negotiated {

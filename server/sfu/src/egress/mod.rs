@@ -21,9 +21,16 @@ use carillon_proto::rtp::{RtpTime, Seq, SeqExt, Ssrc};
 use carillon_proto::rtp_ext::PlayoutDelay;
 use descriptor::Vp8Munger;
 use header::{Stamp, Template};
-use munge::Munger;
+use munge::{Munger, Place};
 use std::time::{Duration, Instant};
 
+/// A keyframe that was asked for again is sent again no sooner than this.
+const REJOIN_INTERVAL: Duration = Duration::from_secs(1);
+/// Bytes per second of what is caught up with: two seconds of an ordinary stream pass in a fifth, and a player's queue
+/// does not overflow.
+const CATCH_UP_RATE: f64 = 2.5e6;
+/// What leaves at once: a keyframe.
+const CATCH_UP_BURST: f64 = 64e3;
 /// Where RTX numbers begin: their own stream, so any number will do (RFC 4588 section 4).
 const RTX_FIRST: u64 = 1;
 
@@ -57,6 +64,10 @@ pub(crate) struct Subscription {
     /// The same as it was told last.
     told: Option<Codec>,
     answered: Answered,
+    /// A keyframe was asked for again of a source that cannot be asked.
+    rejoins: bool,
+    rejoined: Option<Instant>,
+    catching_up: Option<CatchUp>,
     packets: u32,
     octets: u32,
     /// Octets at the last sender report: a silent stream reports nothing.
@@ -87,11 +98,22 @@ pub(crate) struct Remote {
     pub(crate) jitter: Duration,
 }
 
+/// The way from a keyframe long ago to what is seen now.
+#[derive(Debug, Clone, Copy)]
+struct CatchUp {
+    next: SeqExt,
+    /// Bytes that may leave, and since when they were counted.
+    allowed: f64,
+    counted: Instant,
+}
+
 /// What a subscription lacks after a fan-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lacks {
     Nothing,
     Keyframe,
+    /// More is to be sent a little later.
+    Time,
 }
 
 impl Subscription {
@@ -125,6 +147,9 @@ impl Subscription {
             unplayable: None,
             told: None,
             answered: Answered::default(),
+            rejoins: false,
+            rejoined: None,
+            catching_up: None,
             packets: 0,
             octets: 0,
             reported_octets: 0,
@@ -189,7 +214,7 @@ impl Subscription {
     pub(crate) fn follow(&mut self, publication: Option<u32>) {
         if self.publication != publication {
             self.publication = publication;
-            self.running = None;
+            self.pause();
             (self.unplayable, self.told) = (None, None);
         }
     }
@@ -197,6 +222,7 @@ impl Subscription {
     /// Starts anew at the next place to start (the privilege was taken, the transport was replaced).
     pub(crate) fn pause(&mut self) {
         self.running = None;
+        self.catching_up = None;
     }
 
     /// Sends what came into the publication since the last fan-out, or starts.
@@ -210,6 +236,12 @@ impl Subscription {
             return Lacks::Nothing;
         }
         if self.running == Some(publication.epoch()) {
+            if std::mem::take(&mut self.rejoins) {
+                self.start_again(publication, outlet.now);
+            }
+            if self.catching_up.is_some() {
+                return self.catch_up(publication, outlet);
+            }
             for seq in &publication.pending {
                 if let Some(packet) = publication.history().get(*seq) {
                     self.send(packet, outlet);
@@ -230,11 +262,21 @@ impl Subscription {
             outlet.stats.count_drop(DropReason::NoCodec);
             return Lacks::Nothing;
         }
+        if publication.feed.is_some() && self.kind == Kind::Video {
+            self.start_late(first, publication, outlet.now);
+            return self.catch_up(publication, outlet);
+        }
         self.start(first, publication.epoch(), outlet.now);
         for packet in publication.history().since(first.seq) {
             self.send(packet, outlet);
         }
         Lacks::Nothing
+    }
+
+    /// The subscriber asked for a keyframe of a source that cannot be asked: it gets the last one again, and what followed.
+    pub(crate) fn rejoin(&mut self, now: Instant) {
+        let soon = self.rejoined.is_some_and(|at| now.saturating_duration_since(at) < REJOIN_INTERVAL);
+        self.rejoins |= !soon && self.catching_up.is_none();
     }
 
     /// Answers a request for `seq`, now or, where the packet may only be late, when it would have come.
@@ -354,6 +396,43 @@ impl Subscription {
         self.running = Some(epoch);
     }
 
+    /// As `start`, from a keyframe that may be old.
+    fn start_late(&mut self, first: &Packet, publication: &Publication, now: Instant) {
+        self.start(first, publication.epoch(), now);
+        let edge = publication.history().head().and_then(|head| publication.history().get(head)).unwrap_or(first);
+        self.munger.switch_late(now, place(first), place(edge), self.clock_hz());
+        self.catching_up = Some(CatchUp::new(first.seq, now));
+        self.rejoined = Some(now);
+    }
+
+    fn start_again(&mut self, publication: &Publication, now: Instant) {
+        let Some((first, _)) = publication.history().newest_keyframe() else { return };
+        let edge = publication.history().head().and_then(|head| publication.history().get(head)).unwrap_or(first);
+        self.munger.rejoin(place(first), place(edge), self.clock_hz());
+        if let Some(numbers) = first.marks.vp8 {
+            self.vp8.switch(numbers);
+        }
+        self.catching_up = Some(CatchUp::new(first.seq, now));
+        self.rejoined = Some(now);
+    }
+
+    /// Sends what the rate allows of what lies between.
+    fn catch_up(&mut self, publication: &Publication, outlet: &mut Outlet<'_>) -> Lacks {
+        let Some(mut state) = self.catching_up else { return Lacks::Nothing };
+        state.earn(outlet.now);
+        for packet in publication.history().since(state.next) {
+            if state.allowed <= 0.0 {
+                self.catching_up = Some(state);
+                return Lacks::Time;
+            }
+            self.send(packet, outlet);
+            state.allowed -= packet.payload.len() as f64;
+            state.next = packet.seq.plus(1);
+        }
+        self.catching_up = None;
+        Lacks::Nothing
+    }
+
     fn send(&mut self, packet: &Packet, outlet: &mut Outlet<'_>) {
         let Some(called) = self.called(packet.codec) else {
             outlet.stats.count_drop(DropReason::NoCodec);
@@ -398,7 +477,7 @@ impl Subscription {
                 true
             }
             (_, _) if self.template.is_timeless() && out >= self.repeatable_from => {
-                self.write(packet, out, self.munger.map_time(packet.time), called.pt, outlet)
+                self.write(packet, out, self.munger.time_of(packet.seq, packet.time), called.pt, outlet)
             }
             (_, _) => false,
         }
@@ -412,7 +491,7 @@ impl Subscription {
             pt,
             ssrc,
             seq,
-            time: self.munger.map_time(packet.time),
+            time: self.munger.time_of(packet.seq, packet.time),
             sent: outlet.sent,
             transport_seq: outlet.next_transport_seq(self.template.has_transport_seq(), self.carried(original)),
         };
@@ -450,4 +529,20 @@ impl Subscription {
             Kind::Video => stats.video_packets_out += 1,
         }
     }
+}
+
+impl CatchUp {
+    fn new(next: SeqExt, now: Instant) -> Self {
+        Self { next, allowed: CATCH_UP_BURST, counted: now }
+    }
+
+    fn earn(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.counted).as_secs_f64();
+        self.allowed = (self.allowed + passed * CATCH_UP_RATE).min(CATCH_UP_BURST);
+        self.counted = now;
+    }
+}
+
+fn place(packet: &Packet) -> Place {
+    Place { seq: packet.seq, time: packet.time }
 }

@@ -4,6 +4,7 @@
 use super::lateness::Lateness;
 use super::layer::{Layer, SenderClock};
 use super::{Marks, Packet};
+use crate::playout::{Feed, Playout};
 use crate::recovery::history::{History, Insert, Limits};
 use crate::recovery::keyframe::{KeyframeRequests, Wish};
 use crate::recovery::nack::NackGenerator;
@@ -26,6 +27,8 @@ const MISSED: f32 = 0.05;
 /// Payloads are carved from allocations of this size: about a second of speech, a quarter of a second of video.
 const AUDIO_CHUNK: usize = 4 << 10;
 const VIDEO_CHUNK: usize = 64 << 10;
+/// What is kept of a feed at least, within the bounds of packets and bytes: two keyframe intervals of a usual stream.
+const FEED_KEPT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Publication {
@@ -57,6 +60,10 @@ pub(crate) struct Publication {
     late: Option<Lateness>,
     /// As it was at the last report.
     lateness: Duration,
+    /// Its frames come by another wire.
+    pub(crate) feed: Option<Box<Feed>>,
+    /// Its frames leave by another wire.
+    pub(crate) playout: Option<Box<Playout>>,
 }
 
 /// An authenticated packet of media, with RTX and RED taken off.
@@ -130,7 +137,20 @@ impl Publication {
             plan: plan::nack_plan(leg),
             late: None,
             lateness: Duration::ZERO,
+            feed: None,
+            playout: None,
         }
+    }
+
+    /// Frames come by another wire from now on. A feed in the place of another goes on where that was.
+    pub(crate) fn attach_feed(&mut self, mut feed: Feed, config: &Media) {
+        if let Some(before) = self.feed.take() {
+            feed.follow(&before);
+        }
+        // Keyframes cannot be asked for: the pictures since the last one are what a subscriber starts from.
+        self.history.set_age(config.history().max(FEED_KEPT));
+        self.live = true;
+        self.feed = Some(Box::new(feed));
     }
 
     /// The layer of a stream that was not heard before, made where there is room. A stream without a rid takes the place
@@ -262,7 +282,7 @@ impl Publication {
 
     /// A subscriber needs a keyframe to start or to go on.
     pub(crate) fn want_keyframe(&mut self) -> Option<Wish> {
-        let wanted = self.kind == Kind::Video && self.live;
+        let wanted = self.kind == Kind::Video && self.live && self.feed.is_none();
         wanted.then(|| {
             self.wished_after = self.history.head();
             self.keyframes.want()

@@ -51,6 +51,11 @@ impl Inbound {
         })
     }
 
+    /// What the client sends, unless it has reason not to.
+    pub(crate) fn first_codec(&self) -> Option<Codec> {
+        self.codecs.first().map(|c| c.codec)
+    }
+
     pub(crate) fn announces(&self, ssrc: u32) -> bool {
         self.announced.ssrcs.contains(&ssrc)
             || self.announced.rtx.iter().any(|&(media, rtx)| media == ssrc || rtx == ssrc)

@@ -47,6 +47,11 @@ impl History {
         Self { limits, base: 0, slots: VecDeque::new(), bytes: 0, keyframe: None, payloads }
     }
 
+    /// Packets are kept for this long from now on.
+    pub(crate) fn set_age(&mut self, age: Duration) {
+        self.limits.age = age;
+    }
+
     /// Copies a payload out of a datagram; the copy is shared from then on.
     pub(crate) fn carve(&mut self, payload: &[u8]) -> Bytes {
         self.payloads.carve(payload)

@@ -107,8 +107,13 @@ impl Room {
     fn handle_keyframe_wish(&mut self, context: &mut Context, member: u32, ssrc: Ssrc) {
         let connection = self.members.get(member).and_then(|m| m.connection.as_ref());
         let Some(key) = connection.and_then(|c| c.outgoing.get(&ssrc.0)) else { return };
-        let Some(subscription) = self.subscriptions.get(*key).filter(|s| s.allowed) else { return };
-        if let Some(publication) = subscription.publication {
+        let Some(subscription) = self.subscriptions.get_mut(*key).filter(|s| s.allowed) else { return };
+        let Some(publication) = subscription.publication else { return };
+        if self.publications.get(publication).is_some_and(|p| p.feed.is_some()) {
+            // The keyframe that there is, and all since.
+            subscription.rejoin(context.now);
+            self.enqueue(context, publication);
+        } else {
             self.want_keyframe(context, publication);
         }
     }

@@ -1,6 +1,7 @@
 //! One room: its participants, what they publish and what they receive, and the loop that brings the one to the other.
 
 mod feedback;
+mod frames;
 mod media;
 mod negotiate;
 mod report;
@@ -15,9 +16,10 @@ use crate::recovery::keyframe::Wish;
 use crate::slab::Slab;
 use crate::speaker::Speakers;
 use crate::transport::TransportEvent;
-use crate::{DropReason, Event, ParticipantId, Path, Privileges, RoomKey};
+use crate::{DropReason, Event, ParticipantId, Path, Privileges, RoomKey, VideoPolicy};
 use carillon_proto::gateway::TrackName;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -30,6 +32,7 @@ pub(crate) struct Room {
     /// Publications to fan out.
     queue: Vec<u32>,
     speakers: Speakers,
+    video: VideoPolicy,
 }
 
 /// How many there are.
@@ -63,6 +66,7 @@ impl Room {
             subscriptions: Slab::new(),
             queue: Vec::new(),
             speakers: Speakers::default(),
+            video: VideoPolicy::Any,
         }
     }
 
@@ -101,6 +105,7 @@ impl Room {
 
     pub(crate) fn leave(&mut self, context: &mut Context, id: ParticipantId) {
         self.close_transport(context, id);
+        self.end_frames(context, id);
         if let Some(member) = self.by_id.remove(&id) {
             self.members.remove(member);
         }
@@ -169,8 +174,11 @@ impl Room {
     fn fan_out(&mut self, context: &mut Context, key: u32) {
         let Some(publication) = self.publications.get_mut(key) else { return };
         publication.queued = false;
-        let late_start = context.config.late_start();
+        // Nobody can be asked for a keyframe of a feed: whatever is kept serves.
+        let is_fed = publication.feed.is_some();
+        let late_start = if is_fed { Duration::MAX } else { context.config.late_start() };
         let mut lacks_keyframe = false;
+        let mut catches_up = false;
         let mut changed = Vec::new();
         let mut copied = Vec::new();
         for subscription in &publication.subscribers {
@@ -180,6 +188,7 @@ impl Room {
             let Some(mut outlet) = connection.outlet(context) else { continue };
             match subscription.forward(publication, late_start, &mut outlet) {
                 Lacks::Keyframe => lacks_keyframe = true,
+                Lacks::Time => catches_up = true,
                 Lacks::Nothing => {}
             }
             if let Some(due) = connection.copies.next_due() {
@@ -191,6 +200,9 @@ impl Room {
         }
         publication.pending.clear();
         let (publisher, track) = (publication.owner, publication.track);
+        if catches_up {
+            context.timers.set_earlier(Timer::CatchUp(publisher), context.now + frames::CATCH_UP_INTERVAL);
+        }
         for (member, due) in copied {
             let Some(participant) = self.members.get(member).map(|m| m.id) else { continue };
             context.timers.set_earlier(Timer::Copies(participant), due);
@@ -205,6 +217,7 @@ impl Room {
             Some(due) => context.timers.set_earlier(Timer::Keyframe(publication.owner), due),
             None => self.want_keyframe(context, key),
         }
+        self.play_out(context, key);
     }
 
     /// Puts a publication into the queue of `flush`, once.
@@ -331,6 +344,9 @@ impl Room {
     fn end_publication(&mut self, context: &mut Context, key: u32) {
         let Some(publication) = self.publications.get_mut(key) else { return };
         publication.detach();
+        if let Some(playout) = publication.playout.as_mut() {
+            playout.handle_end(&mut context.frames);
+        }
         if std::mem::take(&mut publication.started) {
             let (participant, track) = (publication.owner, publication.track);
             context.event(Event::TrackEnded { participant, track });
@@ -360,7 +376,8 @@ impl Room {
 
     /// A publication that nobody sends and nobody waits for needs no place.
     fn drop_if_unused(&mut self, key: u32) {
-        let unused = self.publications.get(key).is_some_and(|p| !p.live && p.subscribers.is_empty());
+        let unused =
+            self.publications.get(key).is_some_and(|p| !p.live && p.subscribers.is_empty() && p.playout.is_none());
         if unused && let Some(publication) = self.publications.remove(key) {
             self.by_track.remove(&(publication.owner, publication.track));
             self.queue.retain(|queued| *queued != key);

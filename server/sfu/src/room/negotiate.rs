@@ -8,7 +8,7 @@ use crate::participant::{Connection, Participant};
 use crate::transport::{
     Codec, ExtensionIds, Kind, Label, Negotiated, Offer, OfferedSection, Policy, Section, Transport,
 };
-use crate::{OfferError, ParticipantId, Publish, Subscribe};
+use crate::{Event, OfferError, ParticipantId, Publish, Subscribe, VideoPolicy};
 use carillon_config::media::Media;
 use carillon_proto::gateway::TrackName;
 use carillon_proto::rtp_ext::PlayoutDelay;
@@ -23,6 +23,7 @@ struct Plan<'a> {
     subscribe: &'a Subscribe,
     /// How many others in the room cannot decode a video codec.
     unable: &'a BTreeMap<Codec, usize>,
+    video: VideoPolicy,
     tracks: BTreeMap<String, TrackName>,
     targets: BTreeMap<String, Target>,
 }
@@ -58,6 +59,7 @@ impl Room {
         let known = connection.as_mut().filter(|c| !c.transport.is_foreign(&offer));
         let config = context.config.clone();
         let mut plan = Plan::new(participant, &config, publish, subscribe, &unable);
+        plan.video = self.video;
         let mut policy = |section: OfferedSection<'_>| plan.policy(section);
         let mut fresh = None;
         let negotiated = match known {
@@ -79,6 +81,20 @@ impl Room {
         self.apply(context, member, &negotiated, &planned, &before);
         self.serve_transport(context, member);
         Ok(negotiated.answer)
+    }
+
+    /// Publishers who send something else are to offer again.
+    pub(crate) fn set_video_policy(&mut self, context: &mut Context, video: VideoPolicy) {
+        let before = std::mem::replace(&mut self.video, video);
+        if before == video || video == VideoPolicy::Any {
+            return;
+        }
+        for (_, member) in self.members.iter() {
+            let sections = member.connection.iter().flat_map(|c| &c.inbound);
+            if sections.filter_map(Inbound::first_codec).any(|c| c.kind() == Kind::Video && !is_h264(c)) {
+                context.event(Event::RenegotiationWanted { participant: member.id });
+            }
+        }
     }
 
     /// A new transport in the place of the old one. Publications wait for their new streams; yields those there were.
@@ -255,7 +271,8 @@ impl<'a> Plan<'a> {
         subscribe: &'a Subscribe,
         unable: &'a BTreeMap<Codec, usize>,
     ) -> Self {
-        Self { participant, config, publish, subscribe, unable, tracks: BTreeMap::new(), targets: BTreeMap::new() }
+        let (tracks, targets) = (BTreeMap::new(), BTreeMap::new());
+        Self { participant, config, publish, subscribe, unable, video: VideoPolicy::Any, tracks, targets }
     }
 
     fn policy(&mut self, section: OfferedSection<'_>) -> Policy {
@@ -271,7 +288,8 @@ impl<'a> Plan<'a> {
             Kind::Video if track.is_some() => self.unable.clone(),
             Kind::Audio | Kind::Video => BTreeMap::new(),
         };
-        Policy { receive: track.is_some(), send: target.map(|target| self.label(section, target)), unable }
+        let send = target.map(|target| self.label(section, target));
+        Policy { receive: track.is_some(), send, unable, video: self.video }
     }
 
     /// The track that a section publishes: of its kind, each once, within privileges and bounds.
@@ -283,7 +301,8 @@ impl<'a> Plan<'a> {
         };
         let taken = self.tracks.values().any(|other| *other == track);
         let full = self.tracks.len() >= self.config.publications_per_participant_max;
-        let fits = section.sends && kind_of(track) == section.kind && self.participant.may_send(track);
+        let fed = self.participant.fed.contains(&track);
+        let fits = section.sends && !fed && kind_of(track) == section.kind && self.participant.may_send(track);
         (fits && !taken && !full).then_some(track)
     }
 
@@ -323,6 +342,10 @@ impl<'a> Plan<'a> {
         };
         Planned { tracks: self.tracks, targets: self.targets, automatic }
     }
+}
+
+fn is_h264(codec: Codec) -> bool {
+    matches!(codec, Codec::H264(_))
 }
 
 fn word(track: TrackName) -> &'static str {

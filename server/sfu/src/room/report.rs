@@ -210,10 +210,16 @@ impl Room {
     fn sender_info(&mut self, context: &Context, key: u32) -> Option<(SenderInfo, String)> {
         let subscription = self.subscriptions.get_mut(key)?;
         let publication = self.publications.get(subscription.publication?)?;
-        let clock = publication.clock()?;
-        let owner = self.members.get(*self.by_id.get(&publication.owner)?)?;
-        let since = owner.connection.as_ref()?.clock.seconds_since(clock.ntp, context.unix())?;
-        let media = media_clock(clock.rtp_time, since, subscription.clock_hz());
+        let media = match &publication.feed {
+            // Frames carry this server's time: all feeds of a publisher lie on one line.
+            Some(feed) => feed.time_at(context.now),
+            None => {
+                let clock = publication.clock()?;
+                let owner = self.members.get(*self.by_id.get(&publication.owner)?)?;
+                let since = owner.connection.as_ref()?.clock.seconds_since(clock.ntp, context.unix())?;
+                media_clock(clock.rtp_time, since, subscription.clock_hz())
+            }
+        };
         let info = subscription.sender_info(context.ntp(), media)?;
         Some((info, subscription.stream().cname.clone()))
     }

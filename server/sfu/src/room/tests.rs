@@ -244,6 +244,8 @@ fn run(room: &mut Room, c: &mut Context, timer: Timer) {
         Timer::Nack(id) => room.handle_nack_timeout(c, id),
         Timer::Keyframe(id) => room.handle_keyframe_timeout(c, id),
         Timer::Copies(id) => room.handle_copies_timeout(c, id),
+        Timer::CatchUp(id) => room.handle_catch_up_timeout(c, id),
+        Timer::Playout(id) => room.handle_playout_timeout(c, id),
         Timer::Report(id) => room.handle_report_timeout(c, id),
         Timer::Volumes(_) => room.handle_volumes_timeout(c),
         Timer::Quality(_) => room.handle_quality_timeout(c),

@@ -3,7 +3,7 @@
 use super::offer::{Offer, offered};
 use super::{Announced, Direction, Kind, Label, OfferedSection, Params, Policy, Section, SendStream, codecs};
 use crate::random::Random;
-use crate::{LocalCandidate, Protocol};
+use crate::{LocalCandidate, Protocol, VideoPolicy};
 use carillon_proto::sdp::{self, Extension, Fingerprint, Group, Msid, Origin, Payload, Security, Session, Setup};
 use std::collections::BTreeMap;
 
@@ -77,11 +77,17 @@ fn settle(
     let direction = Direction::new(offered.sends && policy.receive, offered.receives && policy.send.is_some());
     // A held section keeps its codecs and feedback as a publisher's, so that it can come back without surprise.
     let shape = if direction == Direction::Off { Direction::new(offered.sends, offered.receives) } else { direction };
-    let codecs = codecs::negotiate(section, offered.kind, shape, &policy.unable);
+    let mut codecs = codecs::negotiate(section, offered.kind, shape, &policy.unable);
+    let is_h264 = |c: &super::NegotiatedCodec| matches!(c.codec, super::Codec::H264(_));
+    // Who has no H.264 is seen by browsers at least.
+    let upright = policy.video == VideoPolicy::H264 && shape.receives() && codecs.iter().any(is_h264);
+    if upright {
+        codecs.retain(is_h264);
+    }
     if codecs.is_empty() {
         return None;
     }
-    let (extensions, _) = codecs::extensions(section, offered.kind, shape);
+    let (extensions, _) = codecs::extensions(section, offered.kind, shape, upright);
     let send = direction.sends().then(|| {
         let stream = streams.entry(offered.mid.to_owned()).or_insert_with(|| SendStream {
             ssrc: draw_ssrc(random),
@@ -156,7 +162,8 @@ fn extension_lines(offered: &sdp::Section, settled: &Section) -> Vec<Extension> 
         Direction::Off => Direction::Receive,
         live @ (Direction::Receive | Direction::Send | Direction::Both) => live,
     };
-    codecs::extensions(offered, settled.kind, shape).1
+    let upright = settled.extensions.video_orientation.is_none();
+    codecs::extensions(offered, settled.kind, shape, upright).1
 }
 
 fn refused(offered: &sdp::Section) -> sdp::Section {

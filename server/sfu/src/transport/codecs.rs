@@ -64,8 +64,14 @@ pub(super) fn payloads(offered: &Section, codecs: &[NegotiatedCodec], sends: boo
 /// The header extensions of one section. Media to a subscriber carries nothing that depends on when it leaves where it
 /// may be sent twice under one number: audio has neither abs-send-time nor transport-cc there. Publishing sections
 /// never have transport-cc: their rate is told by REMB. An extension that was offered for one direction is taken where
-/// the media goes that way, and answered with the other's name for it (RFC 8285 section 6).
-pub(super) fn extensions(offered: &Section, kind: Kind, direction: Direction) -> (ExtensionIds, Vec<Extension>) {
+/// the media goes that way, and answered with the other's name for it (RFC 8285 section 6). `upright`: the publisher is
+/// to turn its pictures itself, for not all who see them read the extension that tells.
+pub(super) fn extensions(
+    offered: &Section,
+    kind: Kind,
+    direction: Direction,
+    upright: bool,
+) -> (ExtensionIds, Vec<Extension>) {
     let publishes = direction.receives();
     let fits = |e: &Extension| match e.direction {
         None => true,
@@ -83,7 +89,7 @@ pub(super) fn extensions(offered: &Section, kind: Kind, direction: Direction) ->
             (ABS_SEND_TIME, Kind::Audio) if publishes => &mut ids.abs_send_time,
             (TRANSPORT_CC, Kind::Video) if !publishes => &mut ids.transport_cc,
             (PLAYOUT_DELAY, Kind::Video) if !publishes => &mut ids.playout_delay,
-            (VIDEO_ORIENTATION, Kind::Video) => &mut ids.video_orientation,
+            (VIDEO_ORIENTATION, Kind::Video) if !upright => &mut ids.video_orientation,
             (CONTENT_TYPE, Kind::Video) => &mut ids.content_type,
             _ => continue,
         };

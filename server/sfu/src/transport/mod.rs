@@ -16,7 +16,7 @@ pub use section::*;
 
 use crate::demux::MAX_PATHS;
 use crate::random::Random;
-use crate::{Certificate, DropReason, Egress, LocalCandidate, OfferError, Path};
+use crate::{Certificate, DropReason, Egress, LocalCandidate, OfferError, Path, VideoPolicy};
 use answer::{Identity, Streams};
 use dtls::{Handshake, HandshakeEvent};
 use ice::{Credentials, Ice};
@@ -65,6 +65,8 @@ pub struct Policy {
     pub send: Option<Label>,
     /// How many who are to receive what is published here cannot decode a codec; none where it is not named.
     pub unable: BTreeMap<Codec, usize>,
+    /// What is published here.
+    pub video: VideoPolicy,
 }
 
 /// What the client's page sees of a track that the server sends (`a=msid`); characters outside RFC 8830's token become `_`.

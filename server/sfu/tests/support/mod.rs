@@ -3,11 +3,12 @@
 #![allow(clippy::disallowed_methods, clippy::wildcard_enum_match_arm, reason = "virtual time starts somewhere")]
 
 use carillon_config::media::Media;
+use carillon_proto::frame::Frame;
 use carillon_proto::gateway::TrackName;
 use carillon_proto::time::{Now, UnixMillis};
 use carillon_sfu::{
-    Certificate, Command, Event, LocalCandidate, Output, ParticipantId, Path, Privileges, Protocol, Publish, RequestId,
-    RoomKey, Subscribe, Wanted, Worker,
+    Certificate, Command, Event, FrameOutput, LocalCandidate, Output, ParticipantId, Path, Privileges, Protocol,
+    Publish, RequestId, RoomKey, Subscribe, Wanted, Worker,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::format::Codec;
-use str0m::media::{Direction, MediaKind, Mid};
+use str0m::media::{Direction, MediaData, MediaKind, MediaTime, Mid};
 use str0m::net::{Protocol as Str0mProtocol, Receive};
 use str0m::rtp::{Extension, ExtensionValues, RtpPacket, RtpWrite};
 use str0m::{Candidate, Input, Output as Str0mOutput, Rtc};
@@ -34,6 +35,8 @@ pub struct Peer {
     pub participant: ParticipantId,
     pub connected: bool,
     pub received: Vec<RtpPacket>,
+    /// Of a peer that takes whole frames.
+    pub media: Vec<MediaData>,
     pub keyframe_requests: Vec<Instant>,
     pub remb_bps: Vec<u64>,
     /// What each section of the last offer is for.
@@ -60,6 +63,10 @@ pub struct World {
     /// Each datagram takes up to this much longer, so that their order changes.
     pub jitter: Duration,
     dice: u64,
+    /// Peers that are made from now on take and give whole frames, cut and put together by str0m.
+    pub whole_frames: bool,
+    /// What came out of the worker beside packets, and when.
+    pub frames_out: Vec<(Instant, FrameOutput)>,
     /// Payload of a video packet.
     pub packet_bytes: usize,
     /// Whether a datagram is lost: true for upwards (to the server), the peer, its bytes.
@@ -97,6 +104,8 @@ impl World {
             delay: Duration::from_millis(10),
             jitter: Duration::ZERO,
             dice: 3,
+            whole_frames: false,
+            frames_out: Vec::new(),
             packet_bytes: 1_000,
             lose: Box::new(|_, _, _| false),
             ledger: HashMap::new(),
@@ -251,6 +260,23 @@ impl World {
         }
     }
 
+    /// A frame of a peer that gives whole frames; `time` in units of the codec's clock.
+    pub fn send_whole(&mut self, n: usize, mid: Mid, codec: Codec, time: MediaTime, frame: Vec<u8>) {
+        let now = self.now.instant;
+        let writer = self.peers[n].rtc.writer(mid).expect("a sending section");
+        let pt = writer.payload_params().find(|p| p.spec().codec == codec).expect("negotiated").pt();
+        writer.write(pt, now, time, frame).expect("a good frame");
+        self.drain_peer(n);
+        self.peers[n].rtc.handle_input(Input::Timeout(now)).expect("time is good input");
+        self.drain_peer(n);
+    }
+
+    /// As the thread of a media worker does with what comes by another wire.
+    pub fn feed(&mut self, participant: ParticipantId, track: TrackName, frame: &Frame) {
+        self.work(|worker, now| worker.handle_frame(now, participant, track, frame));
+        self.drain();
+    }
+
     fn write(&mut self, n: usize, mid: Mid, codec: Codec, time: u64, marker: bool, payload: Vec<u8>) {
         let now = self.now.instant;
         let peer = &mut self.peers[n];
@@ -295,7 +321,7 @@ impl World {
 
     fn new_peer(&self, n: usize, participant: ParticipantId) -> Peer {
         let mut rtc = Rtc::builder()
-            .set_rtp_mode(true)
+            .set_rtp_mode(!self.whole_frames)
             .set_reordering_size_audio(0)
             .set_extension(12, Extension::PlayoutDelay)
             .build(self.now.instant);
@@ -307,6 +333,7 @@ impl World {
             participant,
             connected: false,
             received: Vec::new(),
+            media: Vec::new(),
             keyframe_requests: Vec::new(),
             remb_bps: Vec::new(),
             wants: Vec::new(),
@@ -361,6 +388,8 @@ impl World {
             }
         }
         self.work(|worker, _| _ = worker.egress());
+        let now = self.now.instant;
+        self.frames_out.extend(std::iter::from_fn(|| self.worker.poll_frame()).map(|output| (now, output)));
         let egress = self.worker.egress();
         let datagrams: Vec<_> = egress.datagrams().map(|(path, bytes)| (path, bytes.to_vec())).collect();
         egress.clear();
@@ -418,6 +447,7 @@ impl Peer {
         match event {
             str0m::Event::Connected => self.connected = true,
             str0m::Event::RtpPacket(packet) => self.received.push(packet),
+            str0m::Event::MediaData(data) => self.media.push(data),
             str0m::Event::KeyframeRequest(_) => self.keyframe_requests.push(now),
             str0m::Event::EgressBitrateEstimate(str0m::bwe::BweKind::Remb { estimate, .. }) => {
                 self.remb_bps.push(estimate.as_u64());

@@ -233,6 +233,12 @@ impl Exchange {
             sfu::Event::TrackUnplayable { participant, publisher, track, codec } => {
                 self.unplayable(participant, publisher, track, codec).into_iter().collect()
             }
+            sfu::Event::RenegotiationWanted { participant } => {
+                let seat = self.seats.get(&SeatId(participant.0));
+                let told = seat.and_then(|seat| Some((seat.session?, seat.room.clone())));
+                let push = |(session, room)| Step::Push { session, event: Event::RoomRenegotiate { room } };
+                told.map(push).into_iter().collect()
+            }
             sfu::Event::Volumes { room, volumes, speaker } => self.to_room(room, |room| Event::RoomVolumes {
                 room,
                 volumes: (volumes.iter())

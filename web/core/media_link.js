@@ -147,6 +147,11 @@ export class MediaLink extends Emitter {
     else this.#run();
   }
 
+  /** The server wants something else of what is published: its answer to the next offer says what. */
+  renegotiate() {
+    if (this.#pc) this.#plan();
+  }
+
   /** The path may be dead: looks for a new one, media goes on over the old one meanwhile. */
   restartIce() {
     const pc = this.#pc;

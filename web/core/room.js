@@ -220,6 +220,7 @@ export class RoomClient extends Emitter {
       on('room.volumes', ({ volumes, speaker }) => this.emit('volumes', { volumes, speaker: speaker ?? null })),
       on('room.quality', ({ users }) => this.emit('quality', { users })),
       on('room.unplayable', ({ user, track, codec }) => this.emit('unplayable', { user, track, codec })),
+      on('room.renegotiate', () => this.#media?.renegotiate()),
       on('room.media', ({ state }) => this.#mediaChanged(state)),
       on('room.removed', ({ reason }) => this.#removed(reason)),
       this.#gateway.on('state', ({ state }) => state !== 'online' && this.#media?.setReady(false)),

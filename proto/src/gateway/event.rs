@@ -48,6 +48,9 @@ pub enum Event {
     /// `user` sends `track` in a codec that one's last offer lacks (`H264`, …), so nothing comes. `None`: it comes again.
     #[serde(rename = "room.unplayable")]
     RoomUnplayable { room: RoomId, user: UserId, track: TrackName, codec: Option<String> },
+    /// One's media is wanted in another shape (another codec, since somebody came who sees no other): offer again.
+    #[serde(rename = "room.renegotiate")]
+    RoomRenegotiate { room: RoomId },
     /// One is out of the room.
     #[serde(rename = "room.removed")]
     RoomRemoved { room: RoomId, reason: LeaveReason },
@@ -314,6 +317,7 @@ pub const EVENTS: &[&str] = &[
     "room.quality",
     "room.media",
     "room.unplayable",
+    "room.renegotiate",
     "room.removed",
     "call.changed",
     "call.members",

@@ -58,6 +58,7 @@ impl Events {
             | Event::TransportLost { .. }
             | Event::TransportClosed { .. }
             | Event::TrackStarted { .. }
+            | Event::RenegotiationWanted { .. }
             | Event::TrackEnded { .. } => self.facts.push_back(Output::Event(event)),
             Event::TrackUnplayable { participant, publisher, track, codec } => {
                 self.unplayable.insert((participant, publisher, track), codec);

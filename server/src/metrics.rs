@@ -125,6 +125,8 @@ fn render_media(page: &mut Page, workers: &[Report]) {
     page.counter("keyframes_merged", "Of these, answered by one on its way.", sum(|w| w.engine.keyframes_merged));
     page.counter("keyframes_requested", "Keyframes asked of publishers.", sum(|w| w.engine.keyframes_requested));
     page.counter("keyframes_received", "Keyframes from publishers.", sum(|w| w.engine.keyframes_in));
+    let rows = ways(|w| w.engine.frames_in, |w| w.engine.frames_out);
+    page.family("frames", kind, "Whole frames from and for other wires.", "direction", &rows);
     page.gauge("transports", "Media connections.", sum(|w| w.engine.transports));
     page.gauge("participants", "Participants of media rooms.", sum(|w| w.engine.participants));
     page.gauge("publications", "Tracks published.", sum(|w| w.engine.publications));
@@ -133,6 +135,11 @@ fn render_media(page: &mut Page, workers: &[Report]) {
     page.family("drops", kind, "What came in and was not used.", "reason", &drops);
     let unsent = [("full", sum(|w| w.udp.dropped_full)), ("error", sum(|w| w.udp.dropped_error))];
     page.family("datagrams_unsent", kind, "Datagrams the kernel did not take.", "reason", &unsent);
+    page.counter(
+        "tap_frames_dropped",
+        "Frames for other wires that found their taker behind.",
+        sum(|w| w.udp.frames_dropped),
+    );
     page.counter(
         "media_events_dropped",
         "Loudness and quality reports that the control thread had no place for.",

@@ -41,7 +41,8 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
     let (postman, posts) = mpsc::unbounded_channel();
     let client = Client::new(&config.callbacks.ca_file).map_err(|error| format!("callbacks.ca_file: {error}"))?;
     let delivery = Postman::new(config.callbacks.clone(), &config.apps, client, handle.clone(), clock);
-    let (workers, worker_threads) = media.start(&config, &handle, clock)?;
+    let (frame_sink, _frames) = worker::frames();
+    let (workers, worker_threads) = media.start(&config, &handle, &frame_sink, clock)?;
     let control_thread = control::start(control::Parts {
         clock,
         inputs,
@@ -159,6 +160,7 @@ impl Media {
         &mut self,
         config: &Config,
         control: &control::Handle,
+        frames: &worker::FrameSink,
         clock: Clock,
     ) -> Result<(Workers, Vec<std::thread::JoinHandle<()>>), Failure> {
         let certificate = carillon_sfu::transport::generate_certificate().ok_or("no DTLS certificate could be made")?;
@@ -168,7 +170,8 @@ impl Media {
             let locals = candidates(&self.addresses, &sockets, tcp_port);
             let seed = clock::random_bytes();
             let engine = Worker::new(config.media.clone(), locals, certificate.clone(), seed, clock.now());
-            let (handle, thread) = worker::start(index, engine, sockets, control.clone(), clock, self.pin)?;
+            let (handle, thread) =
+                worker::start(index, engine, sockets, control.clone(), frames.clone(), clock, self.pin)?;
             handles.push(handle);
             threads.push(thread);
         }

@@ -2,12 +2,15 @@
 //! through a bounded mailbox, events leave through the control thread's.
 
 mod events;
+mod frames;
 
 use crate::clock::Clock;
 use crate::control;
 use crate::udp::{self, ReceiveBatch, SendOutcome, UdpSocket};
 use carillon_sfu::{Command, Path, Protocol, Stats, Worker};
 use events::Events;
+use frames::{FRAMES_IN, Outbox};
+pub use frames::{FrameInput, FrameRefused, FrameSink, FromWorker, frames};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -66,6 +69,8 @@ pub struct UdpCounters {
     pub dropped_full: u64,
     pub dropped_error: u64,
     pub events_dropped: u64,
+    /// Of taps whose taker is behind.
+    pub frames_dropped: u64,
 }
 
 /// The other threads' end of a worker.
@@ -73,6 +78,7 @@ pub struct UdpCounters {
 pub struct Handle {
     pub index: usize,
     inputs: SyncSender<Input>,
+    frames: SyncSender<FrameInput>,
     wake: Arc<Wake>,
 }
 
@@ -94,6 +100,16 @@ impl Handle {
         self.wake.wake();
         Ok(())
     }
+
+    /// For the threads that speak other wires. A worker takes the commands that wait before the frames that do.
+    pub fn send_frame(&self, input: FrameInput) -> Result<(), FrameRefused> {
+        self.frames.try_send(input).map_err(|e| match e {
+            TrySendError::Full(_) => FrameRefused::Full,
+            TrySendError::Disconnected(_) => FrameRefused::Stopped,
+        })?;
+        self.wake.wake();
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +119,8 @@ impl Handle {
         let (inputs, mailbox) = sync_channel(MAILBOX);
         let (sender, _) = UnixDatagram::pair().expect("sockets");
         let wake = Arc::new(Wake { sender, pending: AtomicBool::new(false) });
-        (Self { index: 0, inputs, wake }, mailbox)
+        let (frames, _) = sync_channel(FRAMES_IN);
+        (Self { index: 0, inputs, frames, wake }, mailbox)
     }
 }
 
@@ -129,15 +146,17 @@ pub fn start(
     worker: Worker,
     sockets: Vec<UdpSocket>,
     control: control::Handle,
+    frames_out: FrameSink,
     clock: Clock,
     pin: bool,
 ) -> io::Result<(Handle, std::thread::JoinHandle<()>)> {
     let (inputs, mailbox) = sync_channel(MAILBOX);
+    let (frames, frame_box) = sync_channel(FRAMES_IN);
     let (sender, receiver) = UnixDatagram::pair()?;
     sender.set_nonblocking(true)?;
     receiver.set_nonblocking(true)?;
     let wake = Arc::new(Wake { sender, pending: AtomicBool::new(false) });
-    let handle = Handle { index, inputs, wake: wake.clone() };
+    let handle = Handle { index, inputs, frames, wake: wake.clone() };
     let thread = Thread {
         index,
         worker,
@@ -145,6 +164,8 @@ pub fn start(
         control,
         clock,
         mailbox,
+        frame_box,
+        outbox: Outbox::new(index, frames_out),
         wake,
         wake_receiver: receiver,
         tcp: HashMap::new(),
@@ -185,6 +206,8 @@ struct Thread {
     control: control::Handle,
     clock: Clock,
     mailbox: Receiver<Input>,
+    frame_box: Receiver<FrameInput>,
+    outbox: Outbox,
     wake: Arc<Wake>,
     wake_receiver: UnixDatagram,
     /// Bounded by the listener's connection limit.
@@ -198,13 +221,15 @@ impl Thread {
         let mut batch = ReceiveBatch::new();
         loop {
             let Some(more) = self.take_inputs() else { return };
-            let busy = self.receive(&mut batch) || more;
+            let fed = self.take_frames();
+            let busy = self.receive(&mut batch) || more || fed;
             self.clock.resync();
             let now = self.clock.now();
             if self.worker.poll_timeout().is_some_and(|(at, _)| at <= now.instant) {
                 self.worker.handle_timeout(now);
             }
             self.send();
+            self.outbox.drain(&mut self.worker, now, &mut self.counters);
             self.tell_control();
             if !busy {
                 self.sleep();
@@ -236,6 +261,21 @@ impl Thread {
             }
         }
         Some(true)
+    }
+
+    /// Whether there may be more.
+    fn take_frames(&mut self) -> bool {
+        for _ in 0..PASS {
+            let Ok(input) = self.frame_box.try_recv() else { return false };
+            let now = self.clock.now();
+            match input {
+                FrameInput::Frame { participant, track, frame } => {
+                    self.worker.handle_frame(now, participant, track, &frame);
+                }
+                FrameInput::Level { participant, level } => self.worker.handle_level(now, participant, level),
+            }
+        }
+        true
     }
 
     /// One batch from each socket, under one reading of the clock. `true`: there may be more.
@@ -299,7 +339,7 @@ impl Thread {
     fn sleep(&mut self) {
         let now = self.clock.now().instant;
         let next = self.worker.poll_timeout().map_or(IDLE, |(at, _)| at.saturating_duration_since(now));
-        let timeout = if self.events.is_empty() { next.min(IDLE) } else { next.min(RETRY) };
+        let timeout = if self.events.is_empty() && !self.outbox.is_behind() { next.min(IDLE) } else { next.min(RETRY) };
         let mut fds: Vec<_> = self.sockets.iter().map(AsRawFd::as_raw_fd).collect();
         fds.push(self.wake_receiver.as_raw_fd());
         if let Err(error) = udp::wait_readable(&fds, timeout) {

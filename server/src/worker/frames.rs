@@ -1,0 +1,181 @@
+//! Whole frames into and out of a media thread, for those who speak other wires. Both ways are bounded: who is behind
+//! loses frames, never holds media up.
+
+use super::UdpCounters;
+use carillon_proto::frame::Frame;
+use carillon_proto::gateway::TrackName;
+use carillon_sfu::{Command, FrameOutput, ParticipantId, TapId, TapOutput, Worker};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+/// Frames waiting for one worker: a tenth of a second of a hundred publishers.
+pub(super) const FRAMES_IN: usize = 1024;
+/// Frames waiting for the bridge, of all workers.
+const FRAMES_OUT: usize = 4096;
+
+/// What a media thread is fed.
+#[derive(Debug)]
+pub enum FrameInput {
+    /// Of a feed that a `Command::OpenFeed` opened; others are dropped and counted.
+    Frame { participant: ParticipantId, track: TrackName, frame: Frame },
+    /// How loud a fed microphone is, 0 (full scale) to 127 (silence), RFC 6464; about each 100 ms.
+    Level { participant: ParticipantId, level: u8 },
+}
+
+/// The frame was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameRefused {
+    /// The worker is behind: the frame is lost. Video is whole again with the next keyframe.
+    Full,
+    Stopped,
+}
+
+/// What a media thread yields, with the worker's index.
+#[derive(Debug)]
+pub struct FromWorker {
+    pub worker: usize,
+    pub output: FrameOutput,
+}
+
+/// Where media threads put what they yield.
+#[derive(Debug, Clone)]
+pub struct FrameSink(SyncSender<FromWorker>);
+
+/// The way from all workers to the one who takes their frames.
+pub fn frames() -> (FrameSink, Receiver<FromWorker>) {
+    let (sender, receiver) = sync_channel(FRAMES_OUT);
+    (FrameSink(sender), receiver)
+}
+
+/// One worker's end of that way.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    worker: usize,
+    sink: FrameSink,
+    /// All but frames, in order: a few for each tap and feed.
+    waiting: VecDeque<FrameOutput>,
+    /// Taps whose frames found no place. They are told, and go on at a keyframe.
+    behind: BTreeSet<TapId>,
+}
+
+impl Outbox {
+    pub(super) fn new(worker: usize, sink: FrameSink) -> Self {
+        Self { worker, sink, waiting: VecDeque::new(), behind: BTreeSet::new() }
+    }
+
+    /// True while something waits for a place.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.waiting.is_empty() || !self.behind.is_empty()
+    }
+
+    /// Hands over what the worker has.
+    pub(super) fn drain(&mut self, worker: &mut Worker, now: carillon_proto::time::Now, counters: &mut UdpCounters) {
+        self.offer_waiting();
+        self.offer_losses(worker, now);
+        while let Some(output) = worker.poll_frame() {
+            counters.frames_dropped += u64::from(!self.push(output));
+        }
+    }
+
+    /// False where a frame was dropped.
+    fn push(&mut self, output: FrameOutput) -> bool {
+        match &output {
+            FrameOutput::Tap(tap, TapOutput::Frame(_)) => {
+                let tap = *tap;
+                let goes = !self.is_behind() && self.put(output).is_ok();
+                if !goes {
+                    self.behind.insert(tap);
+                }
+                goes
+            }
+            FrameOutput::Tap(tap, TapOutput::Lost) if self.behind.contains(tap) => true,
+            FrameOutput::Tap(tap, TapOutput::Ended) => {
+                self.behind.remove(tap);
+                self.waiting.push_back(output);
+                self.offer_waiting();
+                true
+            }
+            FrameOutput::Tap(..) | FrameOutput::Feed { .. } => {
+                self.waiting.push_back(output);
+                self.offer_waiting();
+                true
+            }
+        }
+    }
+
+    fn offer_waiting(&mut self) {
+        while let Some(output) = self.waiting.pop_front() {
+            if let Err(output) = self.put(output) {
+                self.waiting.push_front(output);
+                return;
+            }
+        }
+    }
+
+    fn offer_losses(&mut self, worker: &mut Worker, now: carillon_proto::time::Now) {
+        while self.waiting.is_empty()
+            && let Some(tap) = self.behind.pop_first()
+        {
+            if self.put(FrameOutput::Tap(tap, TapOutput::Lost)).is_err() {
+                self.behind.insert(tap);
+                return;
+            }
+            worker.handle_command(now, Command::RestartTap { tap });
+        }
+    }
+
+    /// Gives back what finds no place. Where nobody takes frames any more they are gone.
+    fn put(&self, output: FrameOutput) -> Result<(), FrameOutput> {
+        match self.sink.0.try_send(FromWorker { worker: self.worker, output }) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+            Err(TrySendError::Full(back)) => Err(back.output),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carillon_proto::frame::FrameCodec;
+    use std::time::Duration;
+
+    #[expect(clippy::disallowed_methods, reason = "some moment")]
+    fn frame(tap: u64) -> FrameOutput {
+        let at = std::time::Instant::now();
+        let frame = Frame { codec: FrameCodec::Opus, at, key: true, payload: vec![1].into() };
+        FrameOutput::Tap(TapId(tap), TapOutput::Frame(frame))
+    }
+
+    fn kinds(taken: &Receiver<FromWorker>) -> Vec<&'static str> {
+        let kind = |output: FrameOutput| match output {
+            FrameOutput::Tap(_, TapOutput::Frame(_)) => "frame",
+            FrameOutput::Tap(_, TapOutput::Lost) => "lost",
+            FrameOutput::Tap(_, TapOutput::Hold(_)) => "hold",
+            FrameOutput::Tap(..) | FrameOutput::Feed { .. } => "other",
+        };
+        std::iter::from_fn(|| taken.try_recv().ok()).map(|from| kind(from.output)).collect()
+    }
+
+    #[test]
+    fn who_is_behind_loses_frames_and_is_told_before_the_next() {
+        let (sender, taken) = sync_channel(2);
+        let mut outbox = Outbox::new(0, FrameSink(sender));
+        assert!(outbox.push(frame(1)) && outbox.push(frame(1)));
+        assert!(!outbox.push(frame(1)) && outbox.is_behind());
+        assert!(outbox.push(FrameOutput::Tap(TapId(1), TapOutput::Hold(Duration::ZERO))));
+        assert!(outbox.push(FrameOutput::Tap(TapId(1), TapOutput::Lost)), "told once");
+        assert_eq!(kinds(&taken), ["frame", "frame"]);
+        assert!(!outbox.push(frame(1)), "nothing before the loss was told");
+        outbox.offer_waiting();
+        assert_eq!(outbox.behind.iter().collect::<Vec<_>>(), [&TapId(1)]);
+        assert_eq!(kinds(&taken), ["hold"]);
+    }
+
+    #[test]
+    fn frames_that_nobody_takes_are_gone() {
+        let (sink, taken) = frames();
+        drop(taken);
+        let mut outbox = Outbox::new(0, sink);
+        assert!(outbox.push(frame(1)) && !outbox.is_behind());
+    }
+}

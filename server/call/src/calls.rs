@@ -169,6 +169,7 @@ impl Switchboard {
     fn finish_call(&mut self, t: Moment, key: &CallKey) {
         let Some(call) = self.forget_call(key) else { return };
         self.save(call_save_key(key), None);
+        self.tell_length(t, &call);
         let Some(record) = call.into_record(t) else { return };
         *self.stats.calls_ended.entry(record.result).or_default() += 1;
         let what = Happening::CallEnded(record.clone());

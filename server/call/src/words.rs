@@ -1,7 +1,7 @@
 //! What the server says in users' names: invitations that it writes, and words about what is done here already.
 
 use crate::Output;
-use crate::call::Call;
+use crate::call::{Call, Phase};
 use crate::invitation::Invitation;
 use crate::service::Served;
 use crate::switchboard::{CallKey, Switchboard};
@@ -28,6 +28,19 @@ impl Switchboard {
         let word = signal_of(call, invite, invitation).time_out(users);
         let inviter = invitation.inviter.clone();
         self.say(t, (key.0, &inviter), &word, None, Sending::Word);
+    }
+
+    /// A talk of two is over, and who is left by the other has an engine that writes nothing itself: the history's line
+    /// of how long it was.
+    pub(crate) fn tell_length(&mut self, t: Moment, call: &Call) {
+        let (None, Some(accepted), Phase::Ended(_)) = (&call.group, call.accepted, call.phase) else { return };
+        let stayed = |user: &&UserId| call.is_in(user) && call.watchers.contains(user);
+        let Some(by) = call.parties.keys().find(stayed) else { return };
+        let others = call.parties.keys().filter(|user| *user != by).cloned().collect();
+        let Some(invite) = InviteId::new(format!("{}-end", call.id)) else { return };
+        let seconds = t.wall.since(accepted).as_secs();
+        let word = Signal::hang_up(invite, by.clone(), others, None, call.media, seconds);
+        self.say(t, (call.app, by), &word, None, Sending::Word);
     }
 
     pub(crate) fn say(

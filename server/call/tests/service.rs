@@ -5,7 +5,7 @@
 mod world;
 
 use carillon_call::{Ask, SessionState};
-use carillon_proto::call::Action;
+use carillon_proto::call::{Action, Meaning};
 use carillon_proto::gateway::{
     CallAnswer, CallPhase, CallResult, ErrorBody, InviteToCall, MediaType, Peer, Ring, StartCall, code,
 };
@@ -83,6 +83,28 @@ fn call_of_two_rings_the_older_engines_and_is_talked_in() {
     w.leave("ben").unwrap();
     assert_eq!((w.results(), words(&mut w)), (vec![CallResult::NormalEnd], vec![]));
     w.assert_quiet();
+}
+
+#[test]
+fn history_has_one_line_of_how_long_a_talk_was() {
+    for (leaves, line) in [("ben", vec!["amy Invite ben to ben"]), ("amy", vec![])] {
+        let mut w = World::new();
+        w.enter("amy").unwrap();
+        w.verb("amy", start("c1", &["ben"])).unwrap();
+        let (_, _, invite) = w.written().remove(0);
+        w.enter("ben").unwrap();
+        w.send("ben", "amy", &invite.accept(user("ben")));
+        w.wait(secs(37));
+        w.leave(leaves).unwrap();
+        let written = w.written.clone();
+        assert_eq!(words(&mut w), line, "who answered by a message writes it by itself");
+        if let Some((_, message)) = written.first() {
+            let signal = carillon_proto::call::Signal::parse(message.payload["data"].as_str().unwrap()).unwrap();
+            assert_eq!((signal.data.meaning(), signal.data.call_end), (Meaning::HangUp, Some(37)));
+            assert_eq!(signal.envelope.timeout.0, 0, "it must not ring");
+        }
+        assert_eq!(w.records.len(), 1);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 // What one does in a call is what the other sees.
 import { describe, it } from 'node:test';
+import { offerCanvasAsScreen } from './support/browser.mjs';
 import { until } from './support/user.mjs';
 import { world } from './support/world.mjs';
 
@@ -101,20 +102,4 @@ function sentDevice(user) {
     const senders = globalThis.__peerConnections.filter((p) => p.connectionState !== 'closed').flatMap((p) => p.getSenders());
     return senders.find((s) => s.track?.kind === 'video')?.track.getSettings().deviceId ?? '';
   });
-}
-
-/** Runs before the page: a headless browser has no screen, a moving canvas takes its place. */
-function offerCanvasAsScreen() {
-  navigator.mediaDevices.getDisplayMedia = async () => {
-    const canvas = Object.assign(document.createElement('canvas'), { width: 1280, height: 720 });
-    const context = canvas.getContext('2d');
-    let hue = 0;
-    const timer = setInterval(() => {
-      context.fillStyle = `hsl(${hue += 7} 70% 50%)`;
-      context.fillRect(0, 0, 1280, 720);
-    }, 100);
-    const stream = canvas.captureStream(10);
-    stream.getVideoTracks()[0].addEventListener('ended', () => clearInterval(timer));
-    return stream;
-  };
 }

@@ -151,6 +151,42 @@ describe('the Vue kit of the third generation', () => {
     await Promise.all([amy.seesPictures(), amy.hearsSound()]);
   });
 
+  it('shared_screen_is_seen_beside_the_camera_until_it_stops_or_ends_by_itself', async () => {
+    const [amy, ben] = await people('amy', 'ben');
+    await amy.calls([ben.name]);
+    await ben.accepts();
+    await Promise.all([amy.seesPictures(1), ben.seesPictures(1), amy.watchesScreens(), ben.watchesScreens()]);
+    await amy.asksMedia('startScreenShare');
+    await ben.seesScreen();
+    assert.deepEqual(await ben.page.evaluate(() => globalThis.screens.first), [amy.name, 1280, 720]);
+    await ben.mediaWhere((m) => m.videos.filter((v) => v.framesDecoded > 0).length === 2, 'the camera made way for the screen');
+    await amy.asksMedia('stopScreenShare');
+    await amy.isToldOfScreens('onScreenCaptureStarted', 'onScreenCaptureStopped');
+    await ben.isToldOfScreens([amy.name, true], [amy.name, false]);
+    await amy.asksMedia('startScreenShare');
+    await ben.seesScreen();
+    await amy.page.evaluate(() => globalThis.__screen.getVideoTracks()[0].dispatchEvent(new Event('ended')));
+    await ben.isToldOfScreens([amy.name, true], [amy.name, false], [amy.name, true], [amy.name, false]);
+    await ben.seesPictures();
+    await amy.press('Hang up');
+    await Promise.all([amy.isIdle(), ben.isIdle()]);
+  });
+
+  it('screen_that_its_user_does_not_give_is_refused_aloud', async () => {
+    const [amy, ben] = await people('amy', 'ben');
+    await amy.calls([ben.name]);
+    await ben.accepts();
+    await amy.page.evaluate(() => {
+      navigator.mediaDevices.getDisplayMedia = async () => { throw new DOMException('no', 'NotAllowedError'); };
+    });
+    await ben.watchesScreens();
+    await assert.rejects(amy.asksMedia('startScreenShare'));
+    await amy.hearsSound();
+    await ben.isToldOfScreens();
+    await ben.press('Hang up');
+    await Promise.all([amy.isIdle(), ben.isIdle()]);
+  });
+
   it('reload_while_it_rings_rings_again_and_can_be_answered', async () => {
     const [amy, ben] = await people('amy', 'ben');
     await amy.calls([ben.name], 'audio');

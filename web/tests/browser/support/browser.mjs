@@ -33,6 +33,23 @@ export function smallCamera() {
   };
 }
 
+/** Runs before the page's own scripts: a headless browser has no screen, a moving canvas takes its place. */
+export function offerCanvasAsScreen() {
+  navigator.mediaDevices.getDisplayMedia = async () => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 1280, height: 720 });
+    const context = canvas.getContext('2d');
+    let hue = 0;
+    const timer = setInterval(() => {
+      context.fillStyle = `hsl(${hue += 7} 70% 50%)`;
+      context.fillRect(0, 0, 1280, 720);
+    }, 100);
+    const stream = canvas.captureStream(10);
+    globalThis.__screen = stream;
+    stream.getVideoTracks()[0].addEventListener('ended', () => clearInterval(timer));
+    return stream;
+  };
+}
+
 /**
  * Runs in the page: what was received so far, summed over the connections that are open.
  * @returns {Promise<{framesDecoded: number, audioEnergy: number, videoBytesIn: number, audioBytesIn: number,

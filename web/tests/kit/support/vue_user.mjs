@@ -1,5 +1,5 @@
 // One person at the Vue kit, who sees texts and presses buttons.
-import { keepPeerConnections, receivedMedia } from '../../browser/support/browser.mjs';
+import { keepPeerConnections, offerCanvasAsScreen, receivedMedia } from '../../browser/support/browser.mjs';
 
 /** Generous: a machine at load 8 still reaches it. Success never waits for it. */
 const PATIENCE_MS = 45_000;
@@ -14,6 +14,7 @@ export class VueUser {
     // The kit reports to its vendor; nothing leaves this machine.
     await context.route((url) => !/^(localhost|127\.0\.0\.1)$/.test(url.hostname), (route) => route.abort());
     await context.addInitScript(keepPeerConnections);
+    await context.addInitScript(offerCanvasAsScreen);
     const user = new VueUser(name, context, await context.newPage());
     await user.open(`${site.url}?${new URLSearchParams({ user: name, ...more })}`);
     return user;
@@ -153,6 +154,41 @@ export class VueUser {
       if (Date.now() > deadline) throw new Error(`${this.name}: ${count} pictures never showed, but ${JSON.stringify(shown)}`);
       await this.page.waitForTimeout(200);
     }
+  }
+
+  /** What the kit has no button for is asked of the media library itself. @param {string} method @param {...any} args */
+  async asksMedia(method, ...args) {
+    return this.page.evaluate(async ([name, given]) => {
+      await globalThis.kit.getTUICallEngineInstance().getTRTCCloudInstance()[name](...given);
+    }, [method, args]);
+  }
+
+  /** From now on others' screens are received and shown, and what is told of screens is kept. */
+  async watchesScreens() {
+    await this.page.evaluate(() => {
+      const cloud = globalThis.kit.getTUICallEngineInstance().getTRTCCloudInstance();
+      globalThis.screens = { told: [] };
+      const place = document.body.appendChild(Object.assign(document.createElement('div'), { id: 'shared-screen' }));
+      cloud.on('onUserSubStreamAvailable', (user, available) => {
+        globalThis.screens.told.push([user, available]);
+        if (available) cloud.startRemoteView(user, place, 2);
+        else cloud.stopRemoteView(user, 2);
+      });
+      cloud.on('onFirstVideoFrame', (user, type, width, height) => { if (type === 2 && user) globalThis.screens.first = [user, width, height]; });
+      for (const name of ['onScreenCaptureStarted', 'onScreenCaptureStopped']) cloud.on(name, () => globalThis.screens.told.push(name));
+    });
+  }
+
+  /** @param {any[]} told what was told of screens since `watchesScreens` */
+  async isToldOfScreens(...told) {
+    await this.page.waitForFunction((wanted) => JSON.stringify(globalThis.screens.told) === wanted, JSON.stringify(told));
+  }
+
+  async seesScreen() {
+    await this.page.waitForFunction(() => {
+      const video = document.querySelector('#shared-screen video');
+      return video?.videoWidth === 1280 && video.currentTime > 0;
+    });
   }
 
   async shot(file) {

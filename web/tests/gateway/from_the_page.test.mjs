@@ -160,6 +160,29 @@ test('a call is made by verbs and answered by messages, and the other way round'
   assert.deepEqual([no.inviteID, no.inviteeList], [invite.inviteID, ['ben']]);
 });
 
+test('ringing ends for a caller who is gone, and for one who only leaves the room', async () => {
+  const patient = await Server.start({ CARILLON_CALL_CALLER_AWAY_MS: '1000' });
+  try {
+    const [amy, ben] = [client('amy', 'device-of-amy', patient), client('ben', 'device-of-ben', patient)];
+    for (const one of [amy, ben]) assert.equal((await one.signIn()).t, 'welcome');
+    for (const gives of ['lose', 'leave']) {
+      const [room, inviteID] = [7, randomUUID()];
+      await amy.request('room.enter', { room });
+      await amy.request('message.send', signal('ben', { room, inviteID, inviter: 'amy', inviteeList: ['ben'], actionType: 1, timeout: 30 }));
+      if (gives === 'lose') await amy.lose();
+      else await amy.request('room.leave', { room });
+      const ends = ({ from, payload }) => from === 'amy' && JSON.parse(payload.data).actionType === 2;
+      const { payload } = await ben.event('message.new', ends);
+      const { inviteID: ended, inviteeList } = JSON.parse(payload.data);
+      assert.deepEqual([ended, inviteeList], [inviteID, ['ben']]);
+      assert.equal((await ben.event('call.changed', (call) => call.call === inviteID && call.state === 'ended')).result, 'Cancel');
+      if (gives === 'lose') assert.equal((await amy.resume()).resumed, true);
+    }
+  } finally {
+    await patient.stop();
+  }
+});
+
 test('a session ends with a bye, a bad hello with a refusal', async () => {
   const [amy] = await signedIn('amy');
   amy.send({ t: 'ping', nonce: 7 });

@@ -1,5 +1,5 @@
-//! What can be read off Carillon's wires: bytes to types and back. No clock, no memory between calls, no logging,
-//! no allocation that a peer can size without a limit.
+//! What can be read off Carillon's wires: bytes to types and back. No clock, no logging, no allocation that a peer can
+//! size without a limit, and no memory between calls but where the format itself has one (`rtmp`).
 
 pub mod amf0;
 pub mod call;

@@ -40,7 +40,12 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
     let (handle, inputs) = control::channel(config.limits.control_queue);
     let (postman, posts) = mpsc::unbounded_channel();
     let client = Client::new(&config.callbacks.ca_file).map_err(|error| format!("callbacks.ca_file: {error}"))?;
-    let delivery = Postman::new(config.callbacks.clone(), &config.apps, client, handle.clone(), clock);
+    let mut its_clock = clock;
+    let time = move || {
+        its_clock.resync();
+        its_clock.now()
+    };
+    let delivery = Postman::new(config.callbacks.clone(), &config.apps, client.into_send(), handle.clone(), time);
     let (frame_sink, _frames) = worker::frames();
     let (workers, worker_threads) = media.start(&config, &handle, &frame_sink, clock)?;
     let control_thread = control::start(control::Parts {

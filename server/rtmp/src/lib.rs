@@ -27,6 +27,7 @@
 //!   publishes the stream now: a connection takes it over at once, and what is produced after that is dropped.
 
 pub mod address;
+pub mod bridge;
 mod cache;
 mod command;
 mod connection;

@@ -28,6 +28,8 @@ pub struct AacToOpus {
     out: VecDeque<Frame>,
     /// Frames in a row that came too late.
     passed: u32,
+    /// The sum of the squares of so many samples since the loudness was last taken.
+    power: (f64, usize),
     /// Kept for their memory: decoded, mixed, at 48 kHz, one block, one packet.
     decoded: Vec<f32>,
     mixed: Vec<f32>,
@@ -55,6 +57,7 @@ impl AacToOpus {
             line,
             out: VecDeque::new(),
             passed: 0,
+            power: (0.0, 0),
             decoded: Vec::new(),
             mixed: Vec::new(),
             piece: Vec::new(),
@@ -86,6 +89,8 @@ impl AacToOpus {
             self.decoder.conceal(AAC_BLOCK, None, &mut self.decoded);
         }
         self.shape_piece();
+        self.power.0 += self.piece.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>();
+        self.power.1 += self.piece.len();
         self.stats.slewed += u64::from(self.line.push(frame.at, &mut self.piece));
         self.encode_blocks();
     }
@@ -93,6 +98,13 @@ impl AacToOpus {
     /// The next Opus packet. Its `at` is what is heard first in it, the encoder's delay taken off.
     pub fn poll_output(&mut self) -> Option<Frame> {
         self.out.pop_front()
+    }
+
+    /// How loud the sound was since this was last asked: decibels below full scale, 0 to 127 (RFC 6464 section 3).
+    pub fn take_level(&mut self) -> u8 {
+        let (sum, samples) = std::mem::take(&mut self.power);
+        let mean = sum / samples.max(1) as f64;
+        (-10.0 * mean.log10()).clamp(0.0, 127.0) as u8
     }
 
     pub fn stats(&self) -> Stats {

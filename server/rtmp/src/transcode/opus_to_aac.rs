@@ -30,6 +30,9 @@ const RESUME: usize = 120;
 /// How much later than the latest of late a packet may come before its place is filled.
 const PATIENCE: Duration = Duration::from_millis(60);
 
+/// The same for a sender that is known to send nothing: one packet.
+const SILENCE_PATIENCE: Duration = Duration::from_millis(20);
+
 /// What each packet takes off the remembered lateness, as a share of what it came earlier: some ten seconds to forget.
 const FORGET: f64 = 0.002;
 
@@ -53,6 +56,8 @@ pub struct OpusToAac {
     /// Samples made up in a row, and whether the last packet announced them.
     made_up: usize,
     quiet: bool,
+    /// Nothing is sent, it was told.
+    silence: bool,
     /// Packets in a row that came too late.
     passed: u32,
     piece: Vec<f32>,
@@ -85,6 +90,7 @@ impl OpusToAac {
             behind: 0.0,
             made_up: 0,
             quiet: false,
+            silence: false,
             passed: 0,
             piece: Vec::new(),
             block: Vec::new(),
@@ -108,6 +114,7 @@ impl OpusToAac {
     /// Takes the next packet of the track. Packets come in order, some not at all; `poll_output` is to be drained after.
     pub fn handle_frame(&mut self, now: Instant, frame: &Frame) {
         self.stats.frames_in += 1;
+        self.silence = false;
         self.note_lateness(seconds(now, frame.at));
         match self.line.fit(frame.at) {
             Fit::First => self.line.restart(frame.at),
@@ -136,15 +143,20 @@ impl OpusToAac {
         self.encode_blocks();
     }
 
+    /// Whether nothing is to be waited for: the sender is known to send nothing.
+    pub fn expect_silence(&mut self, silence: bool) {
+        self.silence = silence;
+    }
+
     /// When the place of the next packet is filled, if that does not come.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.line.end().map(|end| end + Duration::from_secs_f64(self.behind) + PATIENCE)
+        self.line.end().map(|end| end + self.patience())
     }
 
     /// Fills the places of packets that should have come by now.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.poll_timeout().is_some_and(|due| now.saturating_duration_since(due) > FILL_MAX) {
-            self.jump(now.checked_sub(Duration::from_secs_f64(self.behind) + PATIENCE).unwrap_or(now));
+            self.jump(now.checked_sub(self.patience()).unwrap_or(now));
         }
         while self.poll_timeout().is_some_and(|due| due <= now) {
             self.make_up(OPUS_BLOCK, None);
@@ -160,6 +172,11 @@ impl OpusToAac {
 
     pub fn stats(&self) -> Stats {
         self.stats
+    }
+
+    /// How long after its time a packet is given up.
+    fn patience(&self) -> Duration {
+        if self.silence { SILENCE_PATIENCE } else { Duration::from_secs_f64(self.behind) + PATIENCE }
     }
 
     fn note_lateness(&mut self, late: f64) {

@@ -1,0 +1,283 @@
+//! What an RTMP publisher sends, as frames for a room: pictures as they come, sound as Opus, both on our clock.
+
+use super::parameter_sets::ParameterSets;
+use crate::media::{Flow, Media};
+use crate::timeline::Timeline;
+use crate::transcode::{AacFormat, AacToOpus, Refused};
+use bytes::Bytes;
+use carillon_proto::codec::aac::{AudioSpecificConfig, OBJECT_LC};
+use carillon_proto::codec::h264::{AvcConfig, NAL_IDR};
+use carillon_proto::flv::{AudioPacket, AudioTag, FourCc, FrameType, TagCodec, VideoPacket, VideoTag};
+use carillon_proto::frame::{Frame, FrameCodec};
+use carillon_proto::payload::h264::{push_unit, unit_type};
+use carillon_proto::wire::Malformed;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Access unit delimiter, end of sequence, end of stream, filler: nothing for a room.
+const NAL_DELIMITERS: std::ops::RangeInclusive<u8> = 9..=12;
+
+/// A composition time is a few frames; more is a lie.
+const COMPOSITION_MAX_MS: i32 = 2_000;
+
+/// How often the loudness is told.
+const LEVEL_EVERY: Duration = Duration::from_millis(100);
+
+/// Why a flow does not reach the room. Told once, until the publisher sends something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// Browsers are not offered this codec, or have none of it.
+    Codec(TagCodec),
+    /// AAC of another kind than LC (or HE, which is heard by its LC core).
+    AacObject(u8),
+    /// AAC in frames of another length than 1,024 samples.
+    AacFrame(u16),
+    Sound(Refused),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomOutput {
+    /// A track begins, or goes on in another codec or another order. Before its first frame.
+    Open {
+        flow: Flow,
+        codec: FrameCodec,
+        /// The pictures are known not to be decoded in the order in which they are shown.
+        reordered: bool,
+    },
+    Frame(Frame),
+    /// How loud the sound is, as RFC 6464 writes it: 0 (full scale) to 127 (silence), in decibels below full scale.
+    Level(u8),
+    Problem(Flow, Problem),
+}
+
+type MakeTranscoder = fn(AacFormat) -> Result<AacToOpus, Refused>;
+
+/// One publisher's stream.
+pub struct ToRoom {
+    timeline: Timeline,
+    video: Video,
+    audio: Audio,
+    make: MakeTranscoder,
+    out: VecDeque<RoomOutput>,
+    level_told: Option<Instant>,
+    /// Tags that could not be read.
+    pub broken: u64,
+}
+
+#[derive(Default)]
+struct Video {
+    opened: Option<(FrameCodec, bool)>,
+    avc: Option<Avc>,
+    told: Option<Problem>,
+}
+
+struct Avc {
+    config: AvcConfig,
+    sets: ParameterSets,
+}
+
+#[derive(Default)]
+struct Audio {
+    opened: bool,
+    aac: Option<(AacFormat, AacToOpus)>,
+    told: Option<Problem>,
+}
+
+impl Default for ToRoom {
+    fn default() -> Self {
+        Self::with(AacToOpus::new)
+    }
+}
+
+impl ToRoom {
+    pub(super) fn with(make: MakeTranscoder) -> Self {
+        Self {
+            timeline: Timeline::default(),
+            video: Video::default(),
+            audio: Audio::default(),
+            make,
+            out: VecDeque::new(),
+            level_told: None,
+            broken: 0,
+        }
+    }
+
+    /// Takes the next message of the stream, as the hub hands it out. `poll_output` is to be drained after.
+    pub fn handle_media(&mut self, now: Instant, media: &Media) {
+        let read = match media.flow {
+            Flow::Video => self.handle_video(now, media),
+            Flow::Audio => self.handle_audio(now, media),
+            Flow::Data => Ok(()),
+        };
+        self.broken += u64::from(read.is_err());
+    }
+
+    /// Another connection publishes the stream now: its clock and its configuration are its own.
+    pub fn restart(&mut self) {
+        self.timeline.restart();
+        (self.video.avc, self.audio.aac) = (None, None);
+    }
+
+    pub fn poll_output(&mut self) -> Option<RoomOutput> {
+        self.out.pop_front()
+    }
+
+    fn handle_video(&mut self, now: Instant, media: &Media) -> Result<(), Malformed> {
+        let tag = VideoTag::read(&media.payload)?;
+        if tag.track != 0 || tag.frame == FrameType::Command {
+            return Ok(());
+        }
+        match (tag.codec, tag.packet) {
+            (TagCodec::FourCc(FourCc::AVC), VideoPacket::SequenceStart(data)) => self.configure_avc(data),
+            (TagCodec::FourCc(FourCc::AVC), VideoPacket::Frame { composition_ms, data }) => {
+                let at = compose(self.timeline.place(now, media.at), composition_ms);
+                self.take_avc(at, composition_ms, data)
+            }
+            (TagCodec::FourCc(FourCc::VP8), VideoPacket::Frame { data, .. }) => {
+                self.open_video(FrameCodec::Vp8, false);
+                let (at, key) = (self.timeline.place(now, media.at), tag.frame == FrameType::Key);
+                let payload = media.payload.slice_ref(data);
+                self.out.push_back(RoomOutput::Frame(Frame { codec: FrameCodec::Vp8, at, key, payload }));
+                Ok(())
+            }
+            (TagCodec::FourCc(FourCc::VP8 | FourCc::AVC), _) => Ok(()),
+            (codec, _) => {
+                self.video.avc = None;
+                tell(&mut self.video.told, Problem::Codec(codec), Flow::Video, &mut self.out);
+                Ok(())
+            }
+        }
+    }
+
+    fn configure_avc(&mut self, data: &[u8]) -> Result<(), Malformed> {
+        let config = AvcConfig::read(data)?;
+        let sets = ParameterSets::of(&config);
+        let reordered = sets.sps().and_then(|sps| sps.reorder_frames).is_some_and(|frames| frames > 0);
+        self.open_video(FrameCodec::H264, reordered);
+        self.video.avc = Some(Avc { config, sets });
+        Ok(())
+    }
+
+    /// One access unit: lengths of 4 bytes, parameter sets in front of an IDR, no delimiters.
+    fn take_avc(&mut self, at: Instant, composition_ms: i32, data: &[u8]) -> Result<(), Malformed> {
+        let Some(avc) = &mut self.video.avc else { return Ok(()) };
+        let (mut units, mut key) = (Vec::with_capacity(data.len() + 64), false);
+        for unit in avc.config.units(data) {
+            let unit = unit?;
+            if NAL_DELIMITERS.contains(&unit_type(unit)) || avc.sets.take(unit) {
+                continue;
+            }
+            if unit_type(unit) == NAL_IDR && !key {
+                key = true;
+                avc.sets.push_to(&mut units);
+            }
+            push_unit(&mut units, unit);
+        }
+        if units.is_empty() {
+            return Ok(());
+        }
+        // Encoders that leave the SPS silent show by their first composition time that pictures change places.
+        let known = self.video.opened.is_some_and(|(_, reordered)| reordered);
+        self.open_video(FrameCodec::H264, known || (composition_ms != 0 && self.video.opened.is_none()));
+        let payload = Bytes::from(units);
+        self.out.push_back(RoomOutput::Frame(Frame { codec: FrameCodec::H264, at, key, payload }));
+        Ok(())
+    }
+
+    fn open_video(&mut self, codec: FrameCodec, reordered: bool) {
+        self.video.told = None;
+        if self.video.opened != Some((codec, reordered)) {
+            self.video.opened = Some((codec, reordered));
+            self.out.push_back(RoomOutput::Open { flow: Flow::Video, codec, reordered });
+        }
+    }
+
+    fn handle_audio(&mut self, now: Instant, media: &Media) -> Result<(), Malformed> {
+        let tag = AudioTag::read(&media.payload)?;
+        if tag.track != 0 {
+            return Ok(());
+        }
+        match (tag.codec, tag.packet) {
+            (TagCodec::FourCc(FourCc::AAC), AudioPacket::SequenceStart(data)) => self.configure_aac(data),
+            (TagCodec::FourCc(FourCc::AAC), AudioPacket::Frame(data)) => {
+                let at = self.timeline.place(now, media.at);
+                let payload = media.payload.slice_ref(data);
+                self.take_aac(now, &Frame { codec: FrameCodec::Aac, at, key: true, payload });
+                Ok(())
+            }
+            (TagCodec::FourCc(FourCc::OPUS), AudioPacket::Frame(data)) => {
+                let at = self.timeline.place(now, media.at);
+                let payload = media.payload.slice_ref(data);
+                self.audio.aac = None;
+                self.open_audio();
+                self.out.push_back(RoomOutput::Frame(Frame { codec: FrameCodec::Opus, at, key: true, payload }));
+                Ok(())
+            }
+            (TagCodec::FourCc(FourCc::AAC | FourCc::OPUS), _) => Ok(()),
+            (codec, _) => {
+                self.audio.aac = None;
+                tell(&mut self.audio.told, Problem::Codec(codec), Flow::Audio, &mut self.out);
+                Ok(())
+            }
+        }
+    }
+
+    fn configure_aac(&mut self, data: &[u8]) -> Result<(), Malformed> {
+        let config = AudioSpecificConfig::read(data)?;
+        let made = match format(&config) {
+            Ok(format) if self.audio.aac.as_ref().is_some_and(|(known, _)| *known == format) => return Ok(()),
+            Ok(format) => (self.make)(format).map(|transcoder| (format, transcoder)).map_err(Problem::Sound),
+            Err(problem) => Err(problem),
+        };
+        match made {
+            Ok(made) => {
+                self.audio.aac = Some(made);
+                self.open_audio();
+                Ok(())
+            }
+            Err(problem) => {
+                self.audio.aac = None;
+                tell(&mut self.audio.told, problem, Flow::Audio, &mut self.out);
+                Err(Malformed::Value)
+            }
+        }
+    }
+
+    fn take_aac(&mut self, now: Instant, frame: &Frame) {
+        let Some((_, transcoder)) = &mut self.audio.aac else { return };
+        transcoder.handle_frame(frame);
+        self.out.extend(std::iter::from_fn(|| transcoder.poll_output()).map(RoomOutput::Frame));
+        if self.level_told.is_none_or(|told| now.saturating_duration_since(told) >= LEVEL_EVERY) {
+            self.level_told = Some(now);
+            self.out.push_back(RoomOutput::Level(transcoder.take_level()));
+        }
+    }
+
+    fn open_audio(&mut self) {
+        self.audio.told = None;
+        if !self.audio.opened {
+            self.audio.opened = true;
+            self.out.push_back(RoomOutput::Open { flow: Flow::Audio, codec: FrameCodec::Opus, reordered: false });
+        }
+    }
+}
+
+fn compose(at: Instant, composition_ms: i32) -> Instant {
+    let span = Duration::from_millis(composition_ms.unsigned_abs().min(COMPOSITION_MAX_MS as u32).into());
+    if composition_ms >= 0 { at + span } else { at.checked_sub(span).unwrap_or(at) }
+}
+
+fn format(config: &AudioSpecificConfig) -> Result<AacFormat, Problem> {
+    match (config.object_type, config.frame_samples) {
+        (OBJECT_LC, 1024) => Ok(AacFormat { sample_rate: config.sample_rate, channels: config.channels }),
+        (OBJECT_LC, samples) => Err(Problem::AacFrame(samples)),
+        (object, _) => Err(Problem::AacObject(object)),
+    }
+}
+
+fn tell(told: &mut Option<Problem>, problem: Problem, flow: Flow, out: &mut VecDeque<RoomOutput>) {
+    if *told != Some(problem) {
+        *told = Some(problem);
+        out.push_back(RoomOutput::Problem(flow, problem));
+    }
+}

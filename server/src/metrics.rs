@@ -114,6 +114,7 @@ fn render_media(page: &mut Page, workers: &[Report]) {
     let rows = ways(|w| w.engine.rtx_in, |w| w.engine.rtx_out);
     page.family("rtx_packets", kind, "Repairs.", "direction", &rows);
     page.counter("copies", "Packets sent again unasked, on lossy paths.", sum(|w| w.engine.copies_out));
+    page.counter("red_packets", "Sound sent with older sound in it, on lossy paths.", sum(|w| w.engine.red_out));
     page.counter(
         "repairs_spared",
         "Copies and answers not sent, as their packets had arrived.",

@@ -128,6 +128,8 @@ pub struct Stats {
     pub rtx_out: u64,
     /// Packets that left again unasked.
     pub copies_out: u64,
+    /// Packets of sound that carried older sound (RED), repeats among them.
+    pub red_out: u64,
     /// Copies and answers that did not leave, as feedback told that their packet had arrived.
     pub repairs_spared: u64,
     /// Packets that were missing and then came, by RTX, repeat or RED.

@@ -5,22 +5,23 @@ mod descriptor;
 mod header;
 mod munge;
 mod outlet;
+mod send;
 
 pub(crate) use outlet::Outlet;
 
-use crate::bandwidth::Carried;
+use crate::DropReason;
 use crate::ingress::{Packet, Publication};
 use crate::recovery::floor::PlayoutFloor;
 use crate::recovery::plan;
+use crate::recovery::red::Ledger;
 use crate::recovery::rtx::Answered;
 use crate::transport::{Codec, ExtensionIds, Kind, NegotiatedCodec, Section, SendStream};
-use crate::{DropReason, Stats};
 use carillon_proto::rtcp::NtpTime;
 use carillon_proto::rtcp::sender_report::SenderInfo;
 use carillon_proto::rtp::{RtpTime, Seq, SeqExt, Ssrc};
 use carillon_proto::rtp_ext::PlayoutDelay;
 use descriptor::Vp8Munger;
-use header::{Stamp, Template};
+use header::Template;
 use munge::{Munger, Place};
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,7 @@ pub(crate) struct Subscription {
     rejoins: bool,
     rejoined: Option<Instant>,
     catching_up: Option<CatchUp>,
+    reds: Ledger,
     packets: u32,
     octets: u32,
     /// Octets at the last sender report: a silent stream reports nothing.
@@ -80,6 +82,7 @@ struct Called {
     codec: Codec,
     pt: u8,
     rtx_pt: Option<u8>,
+    red_pt: Option<u8>,
 }
 
 /// Where the numbers of a stream go on after its subscription ended: a number sealed twice under one key gives the key
@@ -150,6 +153,7 @@ impl Subscription {
             rejoins: false,
             rejoined: None,
             catching_up: None,
+            reds: Ledger::default(),
             packets: 0,
             octets: 0,
             reported_octets: 0,
@@ -244,7 +248,7 @@ impl Subscription {
             }
             for seq in &publication.pending {
                 if let Some(packet) = publication.history().get(*seq) {
-                    self.send(packet, outlet);
+                    self.send(publication.history(), packet, outlet);
                 }
             }
             return Lacks::Nothing;
@@ -268,7 +272,7 @@ impl Subscription {
         }
         self.start(first, publication.epoch(), outlet.now);
         for packet in publication.history().since(first.seq) {
-            self.send(packet, outlet);
+            self.send(publication.history(), packet, outlet);
         }
         Lacks::Nothing
     }
@@ -315,11 +319,12 @@ impl Subscription {
         if !outlet.budget.spend(packet.payload.len()) {
             return Err(DropReason::RepairBudget);
         }
-        if !self.send_again(packet, out, called, outlet) {
+        if !self.send_again(publication.history(), packet, out, called, outlet) {
             return Err(DropReason::RepairGone);
         }
         outlet.stats.rtx_out += 1;
-        let plan = plan::answer_copies(outlet.plan.copies(self.kind));
+        let (copies, _) = self.protection(called, outlet);
+        let plan = plan::answer_copies(copies);
         outlet.copies.add(outlet.now, self.stream.ssrc, source, out, plan);
         Ok(())
     }
@@ -328,7 +333,7 @@ impl Subscription {
     pub(crate) fn copy(&mut self, publication: &Publication, source: SeqExt, out: SeqExt, outlet: &mut Outlet<'_>) {
         let Some(packet) = self.still_there(publication, source, out) else { return };
         let Some(called) = self.called(packet.codec) else { return };
-        if self.send_again(packet, out, called, outlet) {
+        if self.send_again(publication.history(), packet, out, called, outlet) {
             outlet.stats.copies_out += 1;
         }
     }
@@ -425,109 +430,12 @@ impl Subscription {
                 self.catching_up = Some(state);
                 return Lacks::Time;
             }
-            self.send(packet, outlet);
+            self.send(publication.history(), packet, outlet);
             state.allowed -= packet.payload.len() as f64;
             state.next = packet.seq.plus(1);
         }
         self.catching_up = None;
         Lacks::Nothing
-    }
-
-    fn send(&mut self, packet: &Packet, outlet: &mut Outlet<'_>) {
-        let Some(called) = self.called(packet.codec) else {
-            outlet.stats.count_drop(DropReason::NoCodec);
-            return;
-        };
-        let Some((seq, time)) = self.munger.map(outlet.now, packet.seq, packet.time) else { return };
-        if self.write(packet, seq, time, called.pt, outlet) {
-            let plan = outlet.plan.copies(self.kind);
-            outlet.copies.add(outlet.now, self.stream.ssrc, packet.seq, seq, plan);
-            // Requests are repeated as copies are: what the loss takes of one it takes of the other.
-            outlet.budget.earn(packet.payload.len(), outlet.repair_ratio * f64::from(1 + plan.count));
-            self.count(packet.payload.len(), outlet.stats);
-        }
-    }
-
-    /// Header, payload, seal: straight into the buffer that the socket sends from.
-    fn write(&mut self, packet: &Packet, seq: SeqExt, time: RtpTime, pt: u8, outlet: &mut Outlet<'_>) -> bool {
-        let stamp = Stamp {
-            pt,
-            ssrc: self.stream.ssrc,
-            seq,
-            time,
-            sent: outlet.sent,
-            transport_seq: outlet.next_transport_seq(self.template.has_transport_seq(), self.carried(seq)),
-        };
-        let (template, vp8) = (&self.template, &mut self.vp8);
-        outlet.send_rtp(seq, |out| {
-            template.write(out, packet, &stamp);
-            let payload_at = out.len();
-            out.extend_from_slice(&packet.payload);
-            if let Some(numbers) = packet.marks.vp8 {
-                vp8.rewrite(numbers, &mut out[payload_at..]);
-            }
-        })
-    }
-
-    /// Video as RTX, audio (and video without RTX) by the same bytes. False where neither can be.
-    fn send_again(&mut self, packet: &Packet, out: SeqExt, called: Called, outlet: &mut Outlet<'_>) -> bool {
-        match (called.rtx_pt, self.stream.rtx_ssrc) {
-            (Some(pt), Some(ssrc)) => {
-                self.send_rtx(packet, out, pt, ssrc, outlet);
-                true
-            }
-            (_, _) if self.template.is_timeless() && out >= self.repeatable_from => {
-                self.write(packet, out, self.munger.time_of(packet.seq, packet.time), called.pt, outlet)
-            }
-            (_, _) => false,
-        }
-    }
-
-    /// RFC 4588 section 4: the original number, then the payload.
-    fn send_rtx(&mut self, packet: &Packet, original: SeqExt, pt: u8, ssrc: u32, outlet: &mut Outlet<'_>) {
-        let seq = self.rtx_next;
-        self.rtx_next = seq.plus(1);
-        let stamp = Stamp {
-            pt,
-            ssrc,
-            seq,
-            time: self.munger.time_of(packet.seq, packet.time),
-            sent: outlet.sent,
-            transport_seq: outlet.next_transport_seq(self.template.has_transport_seq(), self.carried(original)),
-        };
-        let (template, vp8) = (&self.template, &mut self.vp8);
-        outlet.send_rtp(seq, |out| {
-            template.write(out, packet, &stamp);
-            out.extend_from_slice(&original.seq().0.to_be_bytes());
-            let payload_at = out.len();
-            out.extend_from_slice(&packet.payload);
-            if let Some(numbers) = packet.marks.vp8 {
-                vp8.rewrite(numbers, &mut out[payload_at..]);
-            }
-        });
-    }
-
-    fn carried(&self, seq: SeqExt) -> Carried {
-        Carried { ssrc: self.stream.ssrc, seq: seq.seq().0 }
-    }
-
-    fn called(&mut self, codec: Codec) -> Option<Called> {
-        if self.codec.is_none_or(|called| called.codec != codec) {
-            let same = self.codecs.iter().find(|c| c.codec == codec);
-            let found = same.or_else(|| self.codecs.iter().find(|c| c.codec.decodes(codec)));
-            self.codec = found.map(|found| Called { codec, pt: found.payload_type, rtx_pt: found.rtx });
-            self.unplayable = self.codec.is_none().then_some(codec);
-        }
-        self.codec
-    }
-
-    fn count(&mut self, bytes: usize, stats: &mut Stats) {
-        self.packets = self.packets.wrapping_add(1);
-        self.octets = self.octets.wrapping_add(bytes as u32);
-        match self.kind {
-            Kind::Audio => stats.audio_packets_out += 1,
-            Kind::Video => stats.video_packets_out += 1,
-        }
     }
 }
 

@@ -34,11 +34,18 @@ impl Outlet<'_> {
 
     /// Seals what `write` appends. False where the transport cannot: nothing leaves then.
     pub(crate) fn send_rtp(&mut self, seq: SeqExt, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        self.try_send_rtp(seq, |out| {
+            write(out);
+            true
+        })
+    }
+
+    /// The same; nothing leaves where `write` says false.
+    pub(crate) fn try_send_rtp(&mut self, seq: SeqExt, write: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
         let transport = &mut *self.transport;
         self.egress.try_push(self.path, |out| {
             let start = out.len();
-            write(out);
-            transport.protect_rtp(out, start, seq.0).is_ok()
+            write(out) && transport.protect_rtp(out, start, seq.0).is_ok()
         })
     }
 }

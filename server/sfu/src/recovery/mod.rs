@@ -6,4 +6,5 @@ pub(crate) mod history;
 pub(crate) mod keyframe;
 pub(crate) mod nack;
 pub(crate) mod plan;
+pub(crate) mod red;
 pub(crate) mod rtx;

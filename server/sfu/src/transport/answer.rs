@@ -117,7 +117,7 @@ fn write(
     first: bool,
 ) -> sdp::Section {
     let mut section = sdp::Section::new(offered.media.clone(), 9, offered.protocol.clone());
-    section.payloads = codecs::payloads(offered, &settled.codecs, settled.direction.sends());
+    section.payloads = codecs::payloads(offered, &settled.codecs, settled.direction);
     for payload in section.payloads.iter_mut().filter(|p| p.is("opus")) {
         keep_in_band_fec(payload);
     }

@@ -33,7 +33,7 @@ pub(super) fn negotiate(
             codec,
             payload_type: payload.payload_type,
             rtx: rtx_of(offered, payload.payload_type),
-            red: red_of(offered, payload.payload_type).filter(|_| direction.receives()),
+            red: red_of(offered, payload.payload_type),
             clock_rate: payload.clock_rate,
             feedback: feedback(payload, direction),
         })
@@ -43,16 +43,17 @@ pub(super) fn negotiate(
     codecs
 }
 
-/// The answer's payloads: RED stands before the opus it wraps, which makes browsers send it. `sends`: the server sends here.
-pub(super) fn payloads(offered: &Section, codecs: &[NegotiatedCodec], sends: bool) -> Vec<Payload> {
+/// The answer's payloads: where the client publishes, RED stands before the opus it wraps, which makes browsers send it.
+pub(super) fn payloads(offered: &Section, codecs: &[NegotiatedCodec], direction: Direction) -> Vec<Payload> {
     let mut answered = Vec::new();
     for codec in codecs {
-        let wrapped = [codec.red, Some(codec.payload_type), codec.rtx];
+        let (plain, red) = (Some(codec.payload_type), codec.red);
+        let wrapped = if direction == Direction::Send { [plain, red, codec.rtx] } else { [red, plain, codec.rtx] };
         for payload in wrapped.into_iter().flatten().filter_map(|pt| offered.payload(pt)) {
             let is_media = payload.payload_type == codec.payload_type;
             let feedback = if is_media { feedback_lines(codec.feedback) } else { Vec::new() };
             let mut payload = Payload { feedback, ..payload.clone() };
-            if sends && Some(payload.payload_type) == codec.rtx {
+            if direction.sends() && Some(payload.payload_type) == codec.rtx {
                 tell_rtx_time(&mut payload);
             }
             answered.push(payload);

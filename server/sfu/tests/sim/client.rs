@@ -298,7 +298,8 @@ fn write_section(sdp: &mut String, section: &Section, mid: &str) {
              a=fmtp:97 apt=96\r\n"
         }
         Microphone | TrackName::ScreenAudio => {
-            "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack\r\n"
+            "m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack\r\n\
+             a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n"
         }
     };
     write!(sdp, "{media}a=mid:{mid}\r\na=rtcp-mux\r\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n")

@@ -24,6 +24,8 @@ pub(crate) struct Downlink {
 pub(crate) struct SendPlan {
     pub(crate) audio: CopyPlan,
     pub(crate) video: CopyPlan,
+    /// Sound where the subscriber takes RED: the copies, and how many packets each carries besides its own.
+    pub(crate) red: (CopyPlan, u8),
     /// From a packet's first sending to the first answer to a request for it: it may only be late.
     pub(crate) hold: Duration,
     /// Added to the age of the subscriber's reference time when that is answered (DLRR): its player finds a round trip of
@@ -50,6 +52,7 @@ impl SendPlan {
     pub(crate) const CALM: Self = Self {
         audio: CopyPlan::NONE,
         video: CopyPlan::NONE,
+        red: (CopyPlan::NONE, 0),
         hold: Duration::ZERO,
         delay_more: Duration::ZERO,
         repair_time: Duration::ZERO,
@@ -67,6 +70,11 @@ impl SendPlan {
 /// (Chromium behind a repeating proxy); audio is small and has less time, so it gets more.
 const COPIES: [(f64, u8, u8); 7] =
     [(0.75, 13, 13), (0.65, 7, 9), (0.5, 4, 6), (0.35, 3, 4), (0.2, 2, 3), (0.1, 0, 2), (0.03, 0, 1)];
+/// From this loss on, where RED is taken: copies of sound, and its depth. Of n sendings of each packet with d before it
+/// n (d + 1) must be lost for a gap: below 1 % at each of these, for half the bytes of copies alone. Deeper costs the
+/// player delay: 20 ms each.
+const RED: [(f64, u8, u8); 7] =
+    [(0.75, 4, 4), (0.65, 3, 4), (0.5, 2, 3), (0.35, 1, 3), (0.2, 1, 2), (0.1, 0, 2), (0.03, 0, 1)];
 /// Loss is believed up to here where it may be congestion's.
 const LOSS_UNSURE: f64 = 0.2;
 const VIDEO_SPACING: Duration = Duration::from_millis(6);
@@ -102,12 +110,20 @@ pub(crate) fn send_plan(leg: Downlink) -> SendPlan {
     let [reported_audio, reported_video] = leg.reported;
     let unsure = [reported_audio.min(LOSS_UNSURE), 0.0];
     let [audio, video] = leg.loss_ratio.map_or(unsure, |loss| [loss; 2]);
+    let red = red_plan(audio, leg.congested);
     let [audio, video] =
         [(Kind::Audio, audio), (Kind::Video, video)].map(|(kind, loss)| copy_plan(kind, loss, leg.congested));
     let loss = leg.loss_ratio.unwrap_or(reported_video);
     let hold = hold(loss, leg.reorder, leg.round_trip);
     let delay_more = if loss >= LOSS_HURRY && !leg.congested { DELAY_MORE } else { Duration::ZERO };
-    SendPlan { audio, video, hold, delay_more, repair_time: repair_time(video, loss, leg.round_trip) + leg.reorder }
+    SendPlan {
+        audio,
+        video,
+        red,
+        hold,
+        delay_more,
+        repair_time: repair_time(video, loss, leg.round_trip) + leg.reorder,
+    }
 }
 
 /// Copies answer loss by chance alone.
@@ -118,6 +134,11 @@ fn copy_plan(kind: Kind, loss_ratio: f64, congested: bool) -> CopyPlan {
         (Some((_, count, _)), Kind::Video) => CopyPlan { count: *count, spacing: VIDEO_SPACING },
         (Some((.., count)), Kind::Audio) => CopyPlan { count: *count, spacing: AUDIO_SPACING },
     }
+}
+
+fn red_plan(loss_ratio: f64, congested: bool) -> (CopyPlan, u8) {
+    let found = RED.iter().find(|(loss, ..)| loss_ratio >= *loss && !congested);
+    found.map_or((CopyPlan::NONE, 0), |(_, count, depth)| (CopyPlan { count: *count, spacing: AUDIO_SPACING }, *depth))
 }
 
 /// The least delay that a video player is asked for. `late`: what the publisher's packets come late by, beyond the mean.
@@ -194,6 +215,20 @@ mod tests {
             assert_eq!([plan.video.count, plan.audio.count], [video, audio], "{loss}");
             let congested = send_plan(Downlink { loss_ratio: Some(loss), congested: true, ..LEG });
             assert_eq!([congested.video, congested.audio], [CopyPlan::NONE; 2]);
+            assert_eq!(congested.red, (CopyPlan::NONE, 0));
+        }
+    }
+
+    #[test]
+    fn red_leaves_few_gaps_for_fewer_bytes_than_copies() {
+        for percent in (3..=80).step_by(7) {
+            let loss = f64::from(percent) / 100.0;
+            let SendPlan { audio, red: (copies, depth), .. } = send_plan(Downlink { loss_ratio: Some(loss), ..LEG });
+            let (sent, chances) = (1 + i32::from(copies.count), 1 + i32::from(depth));
+            assert!(loss.powi(sent * chances) < 0.012, "{percent} %");
+            // 80 bytes of sound, 60 of headers.
+            let alone = (1 + i32::from(audio.count)) * 140;
+            assert!(sent * (60 + 84 * chances) <= alone * 5 / 3, "{percent} %");
         }
     }
 

@@ -3,33 +3,9 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Chat, create } from '../../tim/v3.js';
 import { TSignaling } from '../../tim/v3_signal.js';
+import { fakeClock } from '../support/clock.js';
 
 const CALL = JSON.stringify({ businessID: 'av_call', call_type: 2, room_id: 7 });
-
-/** @returns a clock that moves when told */
-function fakeClock() {
-  let now = 1_700_000_000_000;
-  let next = 1;
-  const timers = new Map();
-  return {
-    now: () => now,
-    random: () => 0.5,
-    setTimeout: (fn, ms) => { timers.set(next, { fn, at: now + ms }); return next++; },
-    clearTimeout: (id) => timers.delete(id),
-    async pass(ms) {
-      const end = now + ms;
-      for (;;) {
-        const due = [...timers].filter(([, t]) => t.at <= end).sort((a, b) => a[1].at - b[1].at)[0];
-        if (!due) break;
-        timers.delete(due[0]);
-        now = due[1].at;
-        due[1].fn();
-        await settled();
-      }
-      now = end;
-    },
-  };
-}
 
 const settled = async () => { for (let i = 0; i < 20; i += 1) await null; };
 
@@ -114,17 +90,17 @@ test('the invitee times out after its time, the inviter five seconds later', asy
   const ben = await signedIn('ben');
   ben.hears(invitation(), 'amy');
   ben.take();
-  await ben.clock.pass(29_000);
+  await ben.clock.passSettled(29_000);
   assert.deepEqual(ben.signals(), []);
-  await ben.clock.pass(1_000);
+  await ben.clock.passSettled(1_000);
   assert.deepEqual(ben.signals().map(({ actionType, inviteeList, to }) => [actionType, inviteeList, to]), [[5, ['ben'], { user: 'amy' }]]);
   assert.deepEqual(ben.take().map(([name, data]) => [name, data.isSelfTimeout]), [[TSignaling.INVITATION_TIMEOUT, true]]);
 
   const amy = await signedIn('amy');
   await amy.chat.invite({ userID: 'ben', data: CALL, timeout: 30 });
-  await amy.clock.pass(34_000);
+  await amy.clock.passSettled(34_000);
   assert.equal(amy.signals().length, 1);
-  await amy.clock.pass(1_000);
+  await amy.clock.passSettled(1_000);
   assert.deepEqual(amy.signals().map(({ actionType, to }) => [actionType, to]), [[1, { user: 'ben' }], [5, { user: 'ben' }]]);
 });
 
@@ -133,7 +109,7 @@ test('a time-out that cannot be sent still ends the ringing here', async () => {
   hears(invitation(), 'amy');
   take();
   fail(Object.assign(new Error('gone'), { code: 2800 }));
-  await clock.pass(30_000);
+  await clock.passSettled(30_000);
   assert.deepEqual(take().map(([name, data]) => [name, data.isSelfTimeout]), [[TSignaling.INVITATION_TIMEOUT, true]]);
 });
 
@@ -151,7 +127,7 @@ test('a cancelled invitation does not time out', async () => {
   const { clock, take, hears, signals } = await signedIn();
   hears(invitation(), 'amy');
   hears({ inviteID: 'i1', inviter: 'amy', actionType: 2, inviteeList: ['ben'] }, 'amy');
-  await clock.pass(60_000);
+  await clock.passSettled(60_000);
   assert.deepEqual(take().map(([name]) => name), [TSignaling.NEW_INVITATION_RECEIVED, TSignaling.INVITATION_CANCELLED]);
   assert.deepEqual(signals(), []);
 });

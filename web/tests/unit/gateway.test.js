@@ -1,30 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { GatewayClient } from '../../core/gateway.js';
-
-/** A clock that moves when told. */
-function fakeClock() {
-  let now = 1_000_000;
-  let next = 1;
-  const timers = new Map();
-  return {
-    now: () => now,
-    random: () => 0.5,
-    setTimeout: (fn, ms) => { timers.set(next, { fn, at: now + ms }); return next++; },
-    clearTimeout: (id) => timers.delete(id),
-    pass(ms) {
-      const end = now + ms;
-      for (;;) {
-        const due = [...timers].filter(([, t]) => t.at <= end).sort((a, b) => a[1].at - b[1].at)[0];
-        if (!due) break;
-        timers.delete(due[0]);
-        now = due[1].at;
-        due[1].fn();
-      }
-      now = end;
-    },
-  };
-}
+import { fakeClock } from '../support/clock.js';
 
 /** Sockets whose other end is the test. */
 function fakeSockets() {
@@ -47,7 +24,7 @@ const welcome = (more = {}) => ({
 });
 
 async function online(options = {}) {
-  const clock = fakeClock();
+  const clock = fakeClock(1_000_000);
   const net = fakeSockets();
   const client = new GatewayClient({ url: 'ws://x', app: 1, deviceId: 'd', WebSocket: net.Socket, clock, network: null, ...options });
   const signedIn = client.signIn({ user: 'amy', userSig: 'sig' });

@@ -12,9 +12,13 @@ export class Device {
   static acceptMayFollowEntry = false;
   /** Whether the network hands everything over twice. */
   static doubled = false;
+  /** Ms that a device's network keeps its next frame. @type {(() => number) | undefined} */
+  static delay = undefined;
+  /** Nothing was told to anybody for this long: a sequence is over. Longer than the engines' longest scaled wait within one. */
+  static quietMs = 250;
   /**
-   * Sequences that have more than one right outcome: played, and both sides must be told of the end; not compared: who rings depends on whether the other's invitation comes
-   * before one's own was sent, and the engines, which are not "calling" until then, may ring on one side or on none.
+   * Sequences that have more than one right outcome: played, and both sides must be told of the end; not compared. Who rings
+   * depends on whether the other's invitation comes before one's own was sent: the engines are not "calling" until then.
    */
   static undecided = new Set(['glare']);
 
@@ -33,7 +37,7 @@ export class Device {
 
   constructor(server, app, user, name, source) {
     Object.assign(this, { app, user, name, /** @type {[string, any][]} */ events: [], /** @type {string[]} */ native: [], updates: [], timers: new Timers(), faults: [], /** Told about the connection. @type {string[]} */ net: [] });
-    const { wx, sockets } = makeWx({ log: (what) => this.native.push(what), doubled: this.constructor.doubled });
+    const { wx, sockets } = makeWx({ log: (what) => this.native.push(what), doubled: this.constructor.doubled, delay: this.constructor.delay });
     wx.$carillon = { gateway: server.gateway };
     Object.assign(this, { wx, sockets });
     this.TIM = run(source.tim, { wx });
@@ -96,8 +100,9 @@ export class Device {
     await this.tim.logout();
   }
 
-  static async endAll() {
-    const ended = Device.all.splice(0).map(async (device) => {
+  /** All that there are, or these. */
+  static async endAll(devices = Device.all.splice(0)) {
+    const ended = devices.map(async (device) => {
       device.timers.stop();
       await device.tim?.logout().catch(() => {});
       device.vanish();
@@ -128,4 +133,10 @@ export class OldDevice extends Device {
 /** On a network that hands everything over twice. */
 export class DoubledDevice extends Device {
   static doubled = true;
+}
+
+/** On a network that keeps frames of one device while those of the others go on. */
+export class ReorderedDevice extends Device {
+  static delay = () => [0, 0, 0, 60, 300][Math.floor(Math.random() * 5)];
+  static quietMs = 1_500;
 }

@@ -9,8 +9,8 @@ import { userSig } from './world.mjs';
 
 const USERS = ['amy', 'ben', 'cat', 'dan'];
 const STEPS = 14;
-const PAUSE_MS = 120;
-/** The engines' longest wait is 35 s of their time, 3.5 s here; a lost phone's grace comes on top. */
+const PAUSE_MS = 60;
+/** The engines' longest wait is 35 s of their time, 1.4 s here; a lost phone's grace comes on top. */
 const CALM_WITHIN_MS = 20_000;
 
 export class RandomHistory {
@@ -34,6 +34,10 @@ export class RandomHistory {
       await new Promise((resolve) => setTimeout(resolve, this.#random() * PAUSE_MS));
     }
     await this.#calm();
+  }
+
+  async end() {
+    await Device.endAll(this.devices);
   }
 
   async check() {

@@ -12,6 +12,18 @@ async function connected(w, type = 2) {
   return { amy, ben };
 }
 
+/** Ben accepts, something happens in that moment, and the call goes on. */
+async function answered(w, meanwhile) {
+  const [amy, ben] = await w.devices('amy', 'ben');
+  await amy.engine.call({ userID: 'ben', type: 2 });
+  await ben.sees('INVITED');
+  const accepting = ben.engine.accept();
+  await meanwhile(amy, ben);
+  await Promise.all([accepting, amy.sees('USER_ACCEPT'), amy.sees('USER_ENTER'), ben.sees('USER_ENTER')]);
+  await amy.engine.hangup();
+  await ben.sees('CALL_END');
+}
+
 /** @type {Record<string, (w: import('./stage.mjs').Stage) => Promise<void>>} */
 export const PAIRS = {
   async happy_caller_ends(w) {
@@ -156,6 +168,46 @@ export const PAIRS = {
     await w.restart();
     await amy.engine.hangup();
     await ben.sees('CALL_END');
+  },
+
+  async signalling_drop_while_inviting(w) {
+    const [amy, ben] = await w.devices('amy', 'ben');
+    const calling = amy.engine.call({ userID: 'ben', type: 2 });
+    amy.dropSocket();
+    await Promise.all([calling, ben.sees('INVITED')]);
+    await ben.engine.reject();
+    await amy.sees('CALLING_CANCEL');
+  },
+
+  async signalling_drop_while_accepting(w) {
+    await answered(w, (_, ben) => ben.dropSocket());
+  },
+
+  async signalling_drop_while_hanging_up(w) {
+    const { amy, ben } = await connected(w);
+    const ended = amy.engine.hangup();
+    amy.dropSocket();
+    await Promise.all([ended, ben.sees('CALL_END')]);
+  },
+
+  async server_restart_while_inviting(w) {
+    const [amy, ben] = await w.devices('amy', 'ben');
+    const calling = amy.engine.call({ userID: 'ben', type: 2 });
+    await w.restart();
+    await Promise.all([calling, ben.sees('INVITED')]);
+    await ben.engine.reject();
+    await amy.sees('CALLING_CANCEL');
+  },
+
+  async server_restart_while_accepting(w) {
+    await answered(w, () => w.restart());
+  },
+
+  async server_restart_while_hanging_up(w) {
+    const { amy, ben } = await connected(w);
+    const ended = amy.engine.hangup();
+    await w.restart();
+    await Promise.all([ended, ben.sees('CALL_END')]);
   },
 
   async unknown_callee(w) {

@@ -2,9 +2,6 @@
 import { Device } from './device.mjs';
 import { until } from './world.mjs';
 
-/** Nothing was told to anybody for this long: a sequence is over. Longer than the engines' longest scaled wait within one. */
-const QUIET_MS = 250;
-
 export class Stage {
   /** @type {Device[]} */ all = [];
   /** @type {({of: string, with: object})[]} conversations whose messages count */ conversations = [];
@@ -71,7 +68,7 @@ export class Stage {
   async quiet() {
     for (let told = -1; told !== this.#told();) {
       told = this.#told();
-      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+      await new Promise((resolve) => setTimeout(resolve, this.Kind.quietMs));
     }
   }
 

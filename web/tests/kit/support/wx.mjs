@@ -2,7 +2,8 @@
 import { WebSocket } from 'ws';
 
 /**
- * @param {{log: (what: string) => void, doubled?: boolean}} device `doubled`: the network hands everything over twice
+ * @param {{log: (what: string) => void, doubled?: boolean, delay?: () => number}} device `doubled`: the network hands everything over
+ *   twice; `delay`: how many ms it keeps the next frame
  */
 export function makeWx(device) {
   const storage = new Map();
@@ -39,29 +40,40 @@ export function makeWx(device) {
     setKeepScreenOn: noop, onNetworkStatusChange: noop, offNetworkStatusChange: noop, onAppShow: noop, offAppShow: noop, onAppHide: noop,
     offAppHide: noop, onMemoryWarning: noop, offMemoryWarning: noop, onError: noop, offError: noop, onUnhandledRejection: noop,
     reportPerformance: noop, reportMonitor: noop, canIUse: () => true, nextTick: (fn) => setImmediate(fn),
-    connectSocket: (options) => connect(options, sockets, device.doubled),
+    connectSocket: (options) => connect(options, sockets, device),
   };
   return { wx, sockets };
 }
 
 /** A SocketTask. */
-function connect({ url, fail }, sockets, doubled) {
+function connect({ url, fail }, sockets, { doubled, delay }) {
   // One message a task, as everywhere but in this package's default.
   const socket = new WebSocket(url, { allowSynchronousEvents: false });
+  const [out, back] = [inOrder(delay), inOrder(delay)];
   sockets.add(socket);
   socket.on('close', () => sockets.delete(socket));
   socket.on('error', () => fail?.({ errMsg: 'connectSocket:fail' }));
   return {
-    send: ({ data, fail: failed }) => {
+    send: ({ data, fail: failed }) => out(() => {
       for (let i = 0; i < times(data, doubled); i++) socket.send(data, (error) => error && failed?.(error));
-    },
-    close: () => socket.close(),
-    onOpen: (fn) => socket.on('open', () => fn({})),
-    onMessage: (fn) => socket.on('message', (data) => {
-      for (let i = 0; i < times(data.toString(), doubled); i++) fn({ data: data.toString() });
     }),
-    onClose: (fn) => socket.on('close', (code) => fn({ code })),
+    close: () => out(() => socket.close()),
+    onOpen: (fn) => socket.on('open', () => fn({})),
+    onMessage: (fn) => socket.on('message', (data) => back(() => {
+      for (let i = 0; i < times(data.toString(), doubled); i++) fn({ data: data.toString() });
+    })),
+    onClose: (fn) => socket.on('close', (code) => back(() => fn({ code }))),
     onError: (fn) => socket.on('error', (error) => fn({ errMsg: String(error) })),
+  };
+}
+
+/** One way of a socket: what is kept keeps what comes after it. @param {(() => number) | undefined} delay */
+function inOrder(delay) {
+  if (!delay) return (/** @type {() => void} */ pass) => pass();
+  let last = Promise.resolve();
+  return (/** @type {() => void} */ pass) => {
+    const kept = new Promise((resolve) => setTimeout(resolve, delay()));
+    last = Promise.all([last, kept]).then(pass);
   };
 }
 

@@ -89,6 +89,11 @@ impl Context {
         Duration::from_millis(self.start.wall.0) + self.now.saturating_duration_since(self.start.instant)
     }
 
+    /// The same of another moment.
+    pub(crate) fn unix_of(&self, at: Instant) -> Duration {
+        Duration::from_millis(self.start.wall.0) + at.saturating_duration_since(self.start.instant)
+    }
+
     pub(crate) fn ntp(&self) -> NtpTime {
         NtpTime::from_unix(self.unix())
     }

@@ -247,16 +247,49 @@ impl Connection {
 pub(crate) struct PeerClock {
     /// Seconds to add to the client's clock.
     offset: Option<f64>,
+    /// The same as the fastest media tells it.
+    media: Option<Fastest>,
 }
+
+/// The least of what was seen in this window and the one before.
+#[derive(Debug, Clone, Copy)]
+struct Fastest {
+    since: Duration,
+    now: f64,
+    before: f64,
+}
+
+/// Clocks of 200 ppm apart drift by 2 ms meanwhile.
+const FASTEST_WITHIN: Duration = Duration::from_secs(10);
 
 impl PeerClock {
     /// A report that says `ntp` came at `unix`: the fastest of many says what the offset is, drift is followed slowly.
     pub(crate) fn note(&mut self, ntp: NtpTime, unix: Duration) {
         let seen = unix.as_secs_f64() - ntp.to_unix().as_secs_f64();
+        if self.offset.is_some_and(|offset| (seen - offset).abs() > 1.0) {
+            self.media = None;
+        }
         self.offset = Some(match self.offset {
             Some(offset) if seen > offset && seen - offset < 1.0 => offset + (seen - offset) / 64.0,
             Some(_) | None => seen,
         });
+    }
+
+    /// What was captured at the client's moment `ntp` plus `seconds` came at `unix`: media says many times a second what
+    /// reports say once.
+    pub(crate) fn note_media(&mut self, ntp: NtpTime, seconds: f64, unix: Duration) {
+        let seen = unix.as_secs_f64() - ntp.to_unix().as_secs_f64() - seconds;
+        let fastest = self.media.get_or_insert(Fastest { since: unix, now: seen, before: seen });
+        if unix.saturating_sub(fastest.since) > FASTEST_WITHIN {
+            *fastest = Fastest { since: unix, now: seen, before: fastest.now };
+        }
+        fastest.now = fastest.now.min(seen);
+    }
+
+    /// As `seconds_since`, by media too.
+    pub(crate) fn seconds_since_by_media(&self, ntp: NtpTime, unix: Duration) -> Option<f64> {
+        let fastest = self.media.map_or(f64::INFINITY, |media| media.now.min(media.before));
+        Some(unix.as_secs_f64() - ntp.to_unix().as_secs_f64() - self.offset?.min(fastest))
     }
 
     /// Seconds from the client's moment `ntp` to `unix`, this server's time since 1970; negative where `ntp` lies later.

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 /// A line that lies wrong by more than this is left at once; by less it is approached.
 const JUMP: i64 = 1_000_000_000;
-/// How fast, in shares of the time that passes: a player does not notice a twentieth.
+/// How fast, in shares of the time that passes: a player does not notice a twentieth, and frames that it gets early do no
+/// harm.
 const APPROACH: f64 = 0.05;
+const APPROACH_EARLIER: f64 = 0.25;
 /// Frames that lie ahead of their line are slowed down by no more: `at` keeps rising.
 const STEP_MIN: Duration = Duration::from_millis(1);
 
@@ -49,13 +51,15 @@ impl TrackClock {
     /// The moment of the next frame, whose first packet came at `arrival`. Without a `line` yet its fastest packets tell.
     pub(crate) fn at(&mut self, time: RtpTime, arrival: Instant, line: Option<Line>) -> Instant {
         let hz = i64::from(self.clock_hz);
-        let wanted_at = line.map_or(arrival, |line| along(line, time, self.clock_hz));
+        // Nothing is due later than it came: then the line lies late.
+        let wanted_at = line.map_or(arrival, |line| along(line, time, self.clock_hz).min(arrival));
         let mut anchor = self.anchor.unwrap_or(Anchor { origin: wanted_at, time, ticks: 0, offset: 0 });
         let passed = i64::from(time.since(anchor.time));
         (anchor.time, anchor.ticks) = (time, anchor.ticks + passed);
         let media = anchor.ticks.saturating_mul(1_000_000_000) / hz;
         let wrong = since(wanted_at, anchor.origin) - media - anchor.offset;
-        let span = (passed.max(0) as f64 * 1e9 / hz as f64 * APPROACH) as i64;
+        let share = if wrong < 0 { APPROACH_EARLIER } else { APPROACH };
+        let span = (passed.max(0) as f64 * 1e9 / hz as f64 * share) as i64;
         anchor.offset += match line {
             // Late packets tell of the path, not of the clock; early ones of the clock.
             None if !(0..=5 * JUMP).contains(&wrong) => wrong,
@@ -126,8 +130,8 @@ mod tests {
         run(&mut clock, t, 0..10, |_| 100, None);
         let line = Line { time: RtpTime(START), at: t };
         let got = run(&mut clock, t, 10..100, |_| 100, Some(line));
-        assert!(got.windows(2).all(|w| (38..=40).contains(&(w[1] - w[0]))), "{got:?}");
-        assert_eq!(got[60], 70 * 40);
+        assert!(got.windows(2).all(|w| (30..=40).contains(&(w[1] - w[0]))), "{got:?}");
+        assert_eq!(got[20], 30 * 40);
         let first = run(&mut TrackClock::new(90_000), t, 0..1, |_| 500, Some(line));
         assert_eq!(first, [0], "known from the first frame on");
     }
@@ -136,8 +140,8 @@ mod tests {
     fn a_line_that_jumps_is_followed_and_time_never_runs_back() {
         let (mut clock, t) = (TrackClock::new(90_000), start());
         let line = |ms: u64| Some(Line { time: RtpTime(START), at: t + Duration::from_millis(ms) });
-        run(&mut clock, t, 0..10, |_| 0, line(2_000));
-        assert_eq!(run(&mut clock, t, 10..11, |_| 0, line(9_000)), [9_400]);
+        run(&mut clock, t, 0..10, |_| 2_000, line(2_000));
+        assert_eq!(run(&mut clock, t, 10..11, |_| 9_000, line(9_000)), [9_400]);
         let back = run(&mut clock, t, 11..300, |_| 0, line(0));
         assert!(back.windows(2).all(|w| w[1] > w[0]), "{back:?}");
         assert_eq!(back.last(), Some(&(299 * 40)), "as soon as time has caught up");

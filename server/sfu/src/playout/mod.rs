@@ -35,7 +35,8 @@ pub enum TapOutput {
     /// What the publisher sends from here on; before its first frame. No frames follow of a codec that only packets are
     /// understood of (VP9, AV1).
     Codec(FrameCodec),
-    /// Frames may come this long after their `at`, not later. Told before the first frame and when it changes.
+    /// Frames may come this long after their `at`, and seldom later: what waits for them waits so long. Told before the
+    /// first frame and when it changes.
     Hold(Duration),
     /// Frames are missing here. Video waits for the next keyframe, which was asked for.
     Lost,

@@ -41,6 +41,8 @@ pub(crate) struct Need {
     pub(crate) keyframe: bool,
     /// When to read again, though nothing comes.
     pub(crate) due: Option<Instant>,
+    /// The last frame's time, and when its first packet came.
+    pub(crate) last: Option<(RtpTime, Instant)>,
 }
 
 #[derive(Debug)]
@@ -51,7 +53,11 @@ pub(crate) struct Playout {
     assembler: Assembler,
     clock: TrackClock,
     codec: Option<Codec>,
+    /// How long a hole is waited for; how long after its time a frame may come, as it was told last.
     hold: Duration,
+    told: Duration,
+    behind: Lateness,
+    last: Option<(RtpTime, Instant)>,
     silent: bool,
     /// The newest keyframe and what followed, while it is recent, and when it was read.
     recent: Vec<Frame>,
@@ -94,6 +100,9 @@ impl Playout {
             clock: TrackClock::new(clock_hz),
             codec: None,
             hold: target_delay::hold(kind, Seen::default()),
+            told: target_delay::hold(kind, Seen::default()),
+            behind: Lateness::default(),
+            last: None,
             silent: false,
             recent: Vec::new(),
             recent_since: None,
@@ -106,7 +115,7 @@ impl Playout {
             return false;
         }
         let mut tell = |output| out.push_back(FrameOutput::Tap(tap, output));
-        tell(TapOutput::Hold(self.hold));
+        tell(TapOutput::Hold(self.told));
         if let Some(codec) = self.codec {
             tell(TapOutput::Codec(frame_codec(codec)));
         }
@@ -153,7 +162,7 @@ impl Playout {
     pub(crate) fn advance(&mut self, view: View<'_>, out: &mut Outputs) -> Need {
         self.follow_epoch(view, out);
         self.follow_path(view, out);
-        let mut need = Need { keyframe: false, due: self.follow_silence(view, out) };
+        let mut need = Need { due: self.follow_silence(view, out), ..Need::default() };
         while let Some(next) = self.reader.next.or_else(|| self.find_start(view)) {
             self.reader.next = Some(next);
             if let Some(packet) = view.history.get(next) {
@@ -171,6 +180,7 @@ impl Playout {
             self.give_up(next, view, out);
         }
         need.keyframe = self.lacks_keyframe(view);
+        need.last = self.last.take();
         if let Some(due) = self.start_due(view) {
             need.due = Some(need.due.map_or(due, |before| before.min(due)));
         }
@@ -219,10 +229,12 @@ impl Playout {
             self.reader.hole = None;
         }
         let late = self.reader.late.now(view.now);
-        let hold = target_delay::hold(self.kind, Seen { round_trip: view.round_trip, jitter: view.jitter, late });
-        if hold.abs_diff(self.hold) >= HOLD_STEP {
-            self.hold = hold;
-            self.tell(TapOutput::Hold(hold), out);
+        let seen = Seen { round_trip: view.round_trip, jitter: view.jitter, late };
+        self.hold = target_delay::hold(self.kind, seen);
+        let told = self.hold.max(target_delay::with_spare(self.behind.now(view.now)));
+        if told.abs_diff(self.told) >= HOLD_STEP {
+            self.told = told;
+            self.tell(TapOutput::Hold(told), out);
         }
     }
 
@@ -310,6 +322,8 @@ impl Playout {
             Ok(Assembled::Frame { key, payload }) => {
                 let arrival = packets().map(|packet| packet.arrival).min().unwrap_or(view.now);
                 let at = self.clock.at(time, arrival, view.line);
+                self.last = Some((time, arrival));
+                self.behind.note(view.now, view.now.saturating_duration_since(at));
                 self.deliver(Frame { codec: frame_codec(codec), at, key, payload }, view, out);
             }
             Err(_) => {

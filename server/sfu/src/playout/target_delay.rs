@@ -9,8 +9,9 @@ const VIDEO_MIN: Duration = Duration::from_millis(200);
 const AUDIO_MIN: Duration = Duration::from_millis(120);
 /// A call stands still meanwhile: what is later than this is lost.
 const MAX: Duration = Duration::from_millis(1_000);
-/// What came late once is expected again for about this long.
-const REMEMBERED: Duration = Duration::from_secs(15);
+/// What came late once is expected again for this long, then less and less for as long again, and half.
+const KEPT: Duration = Duration::from_secs(6);
+const FADES: Duration = Duration::from_secs(9);
 
 /// What is known of a publisher's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,7 +31,12 @@ pub(crate) fn hold(kind: Kind, seen: Seen) -> Duration {
         Kind::Audio => AUDIO_MIN,
         Kind::Video => VIDEO_MIN,
     };
-    repair.max(seen.late * 5 / 4).clamp(min, MAX)
+    repair.max(with_spare(seen.late)).clamp(min, MAX)
+}
+
+/// The latest of a few is not the latest of many.
+pub(crate) fn with_spare(late: Duration) -> Duration {
+    late * 5 / 4
 }
 
 /// The latest of what came late, fading.
@@ -42,14 +48,14 @@ pub(crate) struct Lateness {
 impl Lateness {
     pub(crate) fn note(&mut self, now: Instant, late: Duration) {
         if late >= self.now(now) {
-            self.peak = Some((now, late.min(MAX)));
+            self.peak = Some((now, late.min(MAX * 2)));
         }
     }
 
     pub(crate) fn now(&self, now: Instant) -> Duration {
         let Some((at, late)) = self.peak else { return Duration::ZERO };
-        let left = REMEMBERED.saturating_sub(now.saturating_duration_since(at));
-        late.mul_f64(left.as_secs_f64() / REMEMBERED.as_secs_f64())
+        let faded = now.saturating_duration_since(at).saturating_sub(KEPT);
+        late.mul_f64(FADES.saturating_sub(faded).as_secs_f64() / FADES.as_secs_f64())
     }
 }
 
@@ -83,10 +89,11 @@ mod tests {
     fn lateness_fades() {
         let (mut late, t) = (Lateness::default(), start());
         late.note(t, Duration::from_millis(300));
-        late.note(t + REMEMBERED / 3, Duration::from_millis(100));
-        assert_eq!(late.now(t + REMEMBERED / 3), Duration::from_millis(200));
-        late.note(t + REMEMBERED / 2, Duration::from_millis(180));
-        assert_eq!(late.now(t + REMEMBERED / 2), Duration::from_millis(180));
-        assert_eq!(late.now(t + REMEMBERED * 2), Duration::ZERO);
+        let then = t + KEPT + FADES / 3;
+        late.note(then, Duration::from_millis(100));
+        assert_eq!((late.now(t + KEPT), late.now(then)), (Duration::from_millis(300), Duration::from_millis(200)));
+        late.note(then, Duration::from_millis(220));
+        assert_eq!(late.now(then + KEPT), Duration::from_millis(220));
+        assert_eq!(late.now(then + KEPT + FADES), Duration::ZERO);
     }
 }

@@ -4,6 +4,7 @@ use super::Room;
 use crate::context::{Context, Timer};
 use crate::ingress::{Publication, Received, kind_of};
 use crate::playout::{Feed, Line, Playout, Verdict, View};
+use crate::transport::Kind;
 use crate::{DropReason, Event, FeedFact, FeedRefusal, FrameOutput, ParticipantId, TapId, TapOutput};
 use carillon_proto::frame::{Frame, FrameCodec};
 use carillon_proto::gateway::TrackName;
@@ -146,7 +147,7 @@ impl Room {
         let line = match &publication.feed {
             Some(feed) => Some(Line { time: feed.time_at(context.now), at: context.now }),
             None => publication.clock().and_then(|clock| {
-                let since = connection?.clock.seconds_since(clock.ntp, context.unix())?;
+                let since = connection?.clock.seconds_since_by_media(clock.ntp, context.unix())?;
                 Some(Line { time: clock.rtp_time, at: ago(context.now, since) })
             }),
         };
@@ -166,9 +167,19 @@ impl Room {
         let is_frame = |output: &&FrameOutput| matches!(output, FrameOutput::Tap(_, TapOutput::Frame(_)));
         context.stats.frames_out += context.frames.iter().skip(before).filter(is_frame).count() as u64;
         publication.playout = Some(playout);
+        let captured = need.last.zip(publication.clock()).map(|((time, arrival), clock)| {
+            let ticks = f64::from(time.since(clock.rtp_time));
+            (clock.ntp, ticks / f64::from(media_hz(publication.kind)), arrival)
+        });
         let asked = publication.keyframes.next_due(context.now);
         if let Some(due) = need.due {
             context.timers.set_earlier(Timer::Playout(owner), due);
+        }
+        if let Some((ntp, seconds, arrival)) = captured
+            && let Some(&member) = self.by_id.get(&owner)
+            && let Some(connection) = self.connection_mut(member)
+        {
+            connection.clock.note_media(ntp, seconds, context.unix_of(arrival));
         }
         match asked {
             _ if !need.keyframe => {}
@@ -290,6 +301,13 @@ fn cut(context: &mut Context, publication: &mut Publication, feed: &mut Feed, fr
 
 fn tell(context: &mut Context, participant: ParticipantId, track: TrackName, fact: FeedFact) {
     context.frames.push_back(FrameOutput::Feed { participant, track, fact });
+}
+
+fn media_hz(kind: Kind) -> u32 {
+    match kind {
+        Kind::Audio => 48_000,
+        Kind::Video => 90_000,
+    }
 }
 
 /// The moment `seconds` before `now`; behind it where negative.

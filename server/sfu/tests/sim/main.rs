@@ -18,4 +18,5 @@ mod paths;
 mod player;
 mod publisher;
 mod srtp;
+mod taps;
 mod world;

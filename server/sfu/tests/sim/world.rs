@@ -5,7 +5,8 @@ use crate::network::{Dice, Leg};
 use carillon_config::media::Media;
 use carillon_proto::time::{Now, UnixMillis};
 use carillon_sfu::{
-    Command, Event, LocalCandidate, Output, ParticipantId, Path, Privileges, Protocol, RequestId, RoomKey, Worker,
+    Command, Event, FrameOutput, LocalCandidate, Output, ParticipantId, Path, Privileges, Protocol, RequestId, RoomKey,
+    Worker,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -30,10 +31,13 @@ pub type Filter = Box<dyn FnMut(Way, usize, &[u8]) -> bool>;
 
 pub struct World {
     pub now: Now,
+    start: Now,
     pub worker: Worker,
     /// All there ever were; a client that left keeps its place.
     pub clients: Vec<Client>,
     pub events: Vec<Event>,
+    /// What taps yielded, and when.
+    pub frames: Vec<(Instant, FrameOutput)>,
     /// Paths of clients to the server, and from it; single clients may have others.
     pub up: Leg,
     pub down: Leg,
@@ -60,9 +64,11 @@ impl World {
         secret[..8].copy_from_slice(&seed.to_be_bytes());
         Self {
             now,
+            start: now,
             worker: Worker::new(Media::default(), locals, certificate, secret, now),
             clients: Vec::new(),
             events: Vec::new(),
+            frames: Vec::new(),
             up,
             down,
             legs: BTreeMap::new(),
@@ -177,7 +183,8 @@ impl World {
     }
 
     fn advance(&mut self, to: Instant) {
-        self.now = self.now.plus(to.saturating_duration_since(self.now.instant));
+        // Counted from the start: what each step rounds off would make the wall clock slow.
+        self.now = self.start.plus(to.saturating_duration_since(self.start.instant));
     }
 
     fn drain(&mut self) {
@@ -191,6 +198,8 @@ impl World {
         let egress = self.worker.egress();
         let datagrams: Vec<_> = egress.datagrams().map(|(path, bytes)| (path, bytes.to_vec())).collect();
         egress.clear();
+        let now = self.now.instant;
+        self.frames.extend(std::iter::from_fn(|| self.worker.poll_frame()).map(|output| (now, output)));
         for (path, bytes) in datagrams {
             self.enter(path, &bytes);
             match self.owners.get(&path.remote).copied() {

@@ -1,10 +1,14 @@
 //! `carillon-loadtest`: the commands.
 
 use carillon_loadtest::impair::{Answer, Command, Proxy, Remote};
-use clap::{Parser, Subcommand};
+use carillon_loadtest::rtmp::{Bare, Clip, Load, Report};
+use clap::{Args, Parser, Subcommand};
 use std::io::{self, BufRead, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
-/// Bad networks for real programs.
+/// Bad networks for real programs, and audiences for an RTMP server.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -24,11 +28,78 @@ enum Task {
     /// loss, burst, delay_ms, jitter_ms, reorder, dup, kbps, queue_ms, outage_every_ms, outage_ms, rtp_only.
     #[command(verbatim_doc_comment)]
     Proxy,
+    /// Publish a clip over RTMP and play it over RTMP or HTTP-FLV, and say what came out
+    ///
+    /// In addresses {n} stands for the number of the publisher or player. Players of raw://host:port take bytes and look
+    /// at none, for the floor.
+    Rtmp(RtmpLoad),
+    /// Write one stream's bytes to everybody who connects, and do nothing else: the floor
+    Bare {
+        /// FLV with AVC and AAC
+        #[arg(long)]
+        clip: PathBuf,
+        #[arg(long)]
+        listen: SocketAddr,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RtmpLoad {
+    /// FLV with AVC and AAC, published over and over in real time
+    #[arg(long)]
+    clip: PathBuf,
+    #[arg(long)]
+    publish: Option<String>,
+    #[arg(long, default_value_t = 1)]
+    publishers: usize,
+    #[arg(long)]
+    play: Option<String>,
+    #[arg(long, default_value_t = 1)]
+    players: usize,
+    /// New connections per second
+    #[arg(long, default_value_t = 200.0)]
+    rate: f64,
+    /// Seconds between the last connection and what is counted
+    #[arg(long, default_value_t = 2.0)]
+    settle: f64,
+    /// Seconds that are counted
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Process id of the server, whose processor time and memory are read
+    #[arg(long)]
+    server: Option<u32>,
+    #[arg(long)]
+    json: bool,
+}
+
+impl RtmpLoad {
+    fn run(&self) -> io::Result<()> {
+        let each = |url: &Option<String>, count: usize| -> Vec<String> {
+            url.iter().flat_map(|url| (0..count).map(|n| url.replace("{n}", &n.to_string()))).collect()
+        };
+        let report = Load {
+            clip: Clip::read(&self.clip)?,
+            publish: each(&self.publish, self.publishers),
+            play: each(&self.play, self.players),
+            rate: self.rate,
+            settle: Duration::from_secs_f64(self.settle),
+            window: Duration::from_secs_f64(self.seconds),
+            server: self.server,
+        }
+        .run()?;
+        if let Some(failure) = &report.failure {
+            eprintln!("{} connections failed, the first: {failure}", report.failed);
+        }
+        let text = if self.json { serde_json::to_string(&report)? } else { format!("{}\n{report}", Report::HEADINGS) };
+        writeln!(io::stdout(), "{text}")
+    }
 }
 
 fn main() -> io::Result<()> {
     match Arguments::parse().command {
         Task::Proxy => proxy(),
+        Task::Rtmp(load) => load.run(),
+        Task::Bare { clip, listen } => Bare::new(Clip::read(&clip)?, listen)?.run(),
     }
 }
 

@@ -14,7 +14,7 @@ use carillon_proto::gateway::{
     AskResult, Asked, CallAnswer, CallMembers, ChangedMember, ErrorBody, Event, InviteToCall, MemberChange, Peer, Ring,
     StartCall, code,
 };
-use carillon_proto::id::{AppId, CallId, GroupId, InviteId, UserId};
+use carillon_proto::id::{AppId, CallId, GroupId, InviteId, RoomId, UserId};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -81,6 +81,9 @@ impl Switchboard {
         let error = match &invite {
             None => Some(ErrorBody::new(code::BAD_REQUEST, "call: printable ASCII")),
             Some(invite) if known(invite) => Some(ErrorBody::new(code::ALREADY_EXISTS, "this id was used before")),
+            Some(_) if self.has_call(&asker, &room, group.as_ref()) => {
+                Some(ErrorBody::new(code::ALREADY_EXISTS, "a call of yours is in this room: invite to it"))
+            }
             Some(_) => self.refuse_users(directory, &asker, group.as_ref(), &users).err(),
         };
         let (Some(invite), None) = (invite, &error) else { return self.refuse(&asker, error) };
@@ -109,6 +112,12 @@ impl Switchboard {
         let ringing = of(&asked, AskResult::Rings);
         let signal = Signal::invite(invite, asker.user.clone(), ringing, Some(group), media, room);
         self.send_invitation(t, directory, asker, asked, signal.adding_to(key.1, inside), ring);
+    }
+
+    fn has_call(&self, asker: &Asker, room: &RoomId, group: Option<&GroupId>) -> bool {
+        let ids = self.calls_in_room.get(&(asker.app, room.clone())).into_iter().flatten();
+        let mut calls = ids.filter_map(|id| self.calls.get(&(asker.app, id.clone())));
+        calls.any(|call| call.group.as_ref() == group && call.is_in(&asker.user))
     }
 
     fn refuse(&mut self, asker: &Asker, error: Option<ErrorBody>) {

@@ -347,7 +347,8 @@ fn wrong_wishes_are_refused_and_change_nothing() {
     let call = || id("c1");
     let table = [
         ("amy", start("c1", &["cat"]), code::ALREADY_EXISTS),
-        ("amy", start("c2", &["amy"]), code::BAD_REQUEST),
+        ("amy", start("c2", &["cat"]), code::ALREADY_EXISTS),
+        ("amy", start_in(RoomId::Number(6), "c2", &["amy"]), code::BAD_REQUEST),
         ("amy", start("c2", &["ben", "zoe"]), code::NOT_MEMBER),
         ("zoe", start("c2", &["ben", "cat"]), code::NOT_MEMBER),
         ("amy", more("c1", "i2", &["cat"]), code::FORBIDDEN),

@@ -10,11 +10,12 @@ mod reference;
 #[path = "../world/mod.rs"]
 mod world;
 
-use carillon_call::{Command, Config, Happening, MediaEvent, MemberChange, SessionState};
+use carillon_call::{Ask, Command, Config, Happening, MediaEvent, MemberChange, SessionState};
 use carillon_proto::call::Signal;
-use carillon_proto::gateway::{CallPhase, CallResult, CallState, MediaType};
+use carillon_proto::gateway::{CallAnswer, CallPhase, CallResult, CallState, MediaType, Ring, StartCall};
 use carillon_proto::id::{CallId, RoomId};
 use reference::{Answer, Reference, Seen, User};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -49,6 +50,19 @@ enum Action {
     PickUp {
         invite: usize,
         device: u64,
+    },
+    /// By a verb: all of the group whose bit is set, or one user.
+    Start {
+        from: User,
+        to: u8,
+        group: bool,
+        room: u32,
+    },
+    /// By a verb, about the call of the n-th invitation so far.
+    Verb {
+        invite: usize,
+        by: User,
+        verb: Verb,
     },
     HangUp {
         by: User,
@@ -90,6 +104,14 @@ enum Action {
     },
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Verb {
+    Say(Answer),
+    Join,
+    Cancel,
+    HangUp,
+}
+
 /// A small generator of our own (splitmix64): the same seeds give the same histories for ever.
 struct Dice(u64);
 
@@ -127,7 +149,7 @@ impl Dice {
     fn action(&mut self) -> Action {
         let (user, room, device, up) = (self.user(), self.room(), self.device(), self.below(2) == 0);
         let invite = self.invite();
-        match self.below(32) {
+        match self.below(40) {
             0..=2 => Action::Invite { from: user, to: self.user(), room },
             3..=5 => Action::InviteGroup { from: user, to: self.below(16) as u8, room },
             6 => Action::Again { invite },
@@ -144,6 +166,11 @@ impl Dice {
             25 => Action::SignOut { user, device },
             26 => Action::Presence { user, online: up },
             27..=28 => Action::Media { user, room, connected: up },
+            32..=35 => Action::Start { from: user, to: self.below(16) as u8, group: up, room },
+            36 => Action::Verb { invite, by: user, verb: Verb::Say(if up { Answer::Reject } else { Answer::Busy }) },
+            37 => Action::Verb { invite, by: user, verb: Verb::Say(Answer::Accept) },
+            38 => Action::Verb { invite, by: user, verb: if up { Verb::Join } else { Verb::Cancel } },
+            39 => Action::Verb { invite, by: user, verb: Verb::HangUp },
             29..=30 => Action::Wait { ms: self.below(35_000) },
             _ if self.below(3) == 0 => Action::Restart { ms: self.below(20_000) },
             _ => Action::Wait { ms: self.below(90_000) },
@@ -192,6 +219,8 @@ impl Pair {
             Action::Again { invite } => self.again(invite),
             Action::Answer { invite, by, answer } => self.answer(invite, by, answer),
             Action::PickUp { invite, device } => self.pick_up(invite, device)?,
+            Action::Start { from, to, group, room } => self.start(from, to, group, room)?,
+            Action::Verb { invite, by, verb } => self.verb(invite, by, verb)?,
             Action::HangUp { by, peer } => self.hang_up(by, peer),
             Action::Enter { user, device, room } => self.enter(user, device, room)?,
             Action::Leave { user, device, room } => self.leave(user, device, room)?,
@@ -238,6 +267,55 @@ impl Pair {
         self.world.send(name(from), name(to.first().copied().unwrap_or(0)), &signal);
         self.invites.push(signal);
         self.model.invite(number, from, to, group, room);
+    }
+
+    fn start(&mut self, from: User, to: u8, group: bool, room: u32) -> Result<(), String> {
+        let number = self.invites.len();
+        let mut to: Vec<User> = (0..NAMES.len()).filter(|n| to & 1 << n != 0).collect();
+        if !group {
+            to.truncate(1);
+        }
+        let names: Vec<_> = to.iter().map(|to| user(name(*to))).collect();
+        let (room_id, group_id, media) = (RoomId::Number(room), group.then(team), MediaType::Video);
+        let start = StartCall {
+            call: CallId::new(id(number)).unwrap(),
+            users: names.clone(),
+            group: group_id.clone(),
+            room: room_id.clone(),
+            media,
+            ring: Ring::default(),
+        };
+        let reply = self.world.verb(name(from), Ask::Start(Box::new(start)));
+        let asked = self.model.start(number, from, &to, group, room);
+        let wanted = asked.as_ref().map(|asked| {
+            let result = |busy| if busy { "busy" } else { "rings" };
+            let one = |(who, busy): &(User, bool)| json!({ "user": name(*who), "result": result(*busy) });
+            Value::Array(asked.iter().map(one).collect())
+        });
+        same("asked", &reply.ok().map(|reply| reply["users"].clone()), &wanted)?;
+        let others = names.into_iter().filter(|who| *who != user(name(from))).collect();
+        let signal = Signal::invite(invite_id(&id(number)), user(name(from)), others, group_id, media, room_id);
+        self.invites.push(signal);
+        Ok(())
+    }
+
+    fn verb(&mut self, back: usize, by: User, verb: Verb) -> Result<(), String> {
+        let Some(number) = self.sent(back).and_then(|(number, _)| self.model.call_of(number)) else { return Ok(()) };
+        let call = CallId::new(id(number)).unwrap();
+        let (ask, wanted) = match verb {
+            Verb::Say(answer) => {
+                let said = match answer {
+                    Answer::Accept => CallAnswer::Accept,
+                    Answer::Busy => CallAnswer::Busy,
+                    _ => CallAnswer::Reject,
+                };
+                (Ask::Answer { call, answer: said }, self.model.say(number, by, answer))
+            }
+            Verb::Join => (Ask::Join { call }, self.model.join(number, by)),
+            Verb::Cancel => (Ask::Cancel { call, users: vec![] }, self.model.take_back(number, by, false)),
+            Verb::HangUp => (Ask::HangUp { call }, self.model.take_back(number, by, true)),
+        };
+        same("allowed", &self.world.verb(name(by), ask).is_ok(), &wanted)
     }
 
     /// What was over before a restart is not remembered: there the store's first record stands.

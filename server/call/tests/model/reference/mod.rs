@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)]
 
 mod call;
+mod verbs;
 
 use carillon_proto::gateway::CallResult;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,8 @@ pub type User = usize;
 
 const GRACE: u64 = 30_000;
 const RING_AND_GUARD: u64 = 40_000;
+/// Of an invitation that the server wrote.
+const SERVED_RING: u64 = 32_000;
 const CLAIM: u64 = 10_000;
 const CONNECT: u64 = 30_000;
 const AWAY: u64 = 10_000;
@@ -227,30 +230,8 @@ impl Reference {
             self.used.remove(&number);
             return;
         }
-        let seated = self.seat(from, room).is_some();
         let running = self.calls.iter().position(|c| c.room == room && c.group == group && c.is_in(from));
-        let index = running.unwrap_or_else(|| {
-            let place = if seated { Place::Inside } else { Place::Expected(None) };
-            let at = self.calls.partition_point(|call| call.number < number);
-            let call = Call {
-                number,
-                room,
-                group,
-                caller: from,
-                answered: false,
-                connected: false,
-                result: None,
-                own_room: false,
-                invites: Vec::new(),
-                places: BTreeMap::from([(from, place)]),
-                hung_up: false,
-                away: None,
-                end: self.now + LONGEST,
-                closed: Vec::new(),
-            };
-            self.calls.insert(at, call);
-            at
-        });
+        let index = running.unwrap_or_else(|| self.begin(number, from, group, room));
         let call = &mut self.calls[index];
         let shares: BTreeMap<User, (Share, bool)> = to
             .into_iter()
@@ -261,7 +242,37 @@ impl Reference {
             self.used.remove(&number);
             return;
         }
-        let (guard, claim) = (self.now + RING_AND_GUARD, Claim::Until(self.now + CLAIM));
+        self.add(index, number, from, RING_AND_GUARD, shares);
+    }
+
+    fn begin(&mut self, number: usize, from: User, group: bool, room: u32) -> usize {
+        let seated = self.seat(from, room).is_some();
+        let place = if seated { Place::Inside } else { Place::Expected(None) };
+        let at = self.calls.partition_point(|call| call.number < number);
+        let call = Call {
+            number,
+            room,
+            group,
+            caller: from,
+            answered: false,
+            connected: false,
+            result: None,
+            own_room: false,
+            invites: Vec::new(),
+            places: BTreeMap::from([(from, place)]),
+            hung_up: false,
+            away: None,
+            end: self.now + LONGEST,
+            closed: Vec::new(),
+        };
+        self.calls.insert(at, call);
+        at
+    }
+
+    fn add(&mut self, index: usize, number: usize, from: User, rings: u64, shares: BTreeMap<User, (Share, bool)>) {
+        let seated = self.seat(from, self.calls[index].room).is_some();
+        let (guard, claim) = (self.now + rings, Claim::Until(self.now + CLAIM));
+        let call = &mut self.calls[index];
         call.invites.push(Invite { number, inviter: from, guard, claim, shares });
         if seated {
             let last = call.invites.len() - 1;

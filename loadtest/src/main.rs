@@ -1,7 +1,7 @@
 //! `carillon-loadtest`: the commands.
 
 use carillon_loadtest::impair::{Answer, Command, Proxy, Remote};
-use carillon_loadtest::rtmp::{Bare, Clip, Load, Report};
+use carillon_loadtest::rtmp::{Bare, Clip, Comparison, Load, Report};
 use clap::{Args, Parser, Subcommand};
 use std::io::{self, BufRead, Write};
 use std::net::SocketAddr;
@@ -30,8 +30,8 @@ enum Task {
     Proxy,
     /// Publish a clip over RTMP and play it over RTMP or HTTP-FLV, and say what came out
     ///
-    /// In addresses {n} stands for the number of the publisher or player. Players of raw://host:port take bytes and look
-    /// at none, for the floor.
+    /// In addresses {n} stands for the number of the publisher or player; @file names a file with an address for each in
+    /// a line. Players of raw://host:port take bytes and look at none, for the floor.
     Rtmp(RtmpLoad),
     /// Write one stream's bytes to everybody who connects, and do nothing else: the floor
     Bare {
@@ -41,6 +41,8 @@ enum Task {
         #[arg(long)]
         listen: SocketAddr,
     },
+    /// Put reports of `rtmp --json` side by side, as `nginx-rtmp=a.json bare=b.json carillon=c.json`
+    RtmpTable { files: Vec<String> },
 }
 
 #[derive(Debug, Args)]
@@ -74,13 +76,10 @@ struct RtmpLoad {
 
 impl RtmpLoad {
     fn run(&self) -> io::Result<()> {
-        let each = |url: &Option<String>, count: usize| -> Vec<String> {
-            url.iter().flat_map(|url| (0..count).map(|n| url.replace("{n}", &n.to_string()))).collect()
-        };
         let report = Load {
             clip: Clip::read(&self.clip)?,
-            publish: each(&self.publish, self.publishers),
-            play: each(&self.play, self.players),
+            publish: addresses(self.publish.as_deref(), self.publishers)?,
+            play: addresses(self.play.as_deref(), self.players)?,
             rate: self.rate,
             settle: Duration::from_secs_f64(self.settle),
             window: Duration::from_secs_f64(self.seconds),
@@ -95,11 +94,21 @@ impl RtmpLoad {
     }
 }
 
+/// One address each: of a pattern with {n} in it, or the lines of a file.
+fn addresses(given: Option<&str>, count: usize) -> io::Result<Vec<String>> {
+    let Some(given) = given else { return Ok(Vec::new()) };
+    match given.strip_prefix('@') {
+        Some(file) => Ok(std::fs::read_to_string(file)?.lines().map(str::to_owned).collect()),
+        None => Ok((0..count).map(|n| given.replace("{n}", &n.to_string())).collect()),
+    }
+}
+
 fn main() -> io::Result<()> {
     match Arguments::parse().command {
         Task::Proxy => proxy(),
         Task::Rtmp(load) => load.run(),
         Task::Bare { clip, listen } => Bare::new(Clip::read(&clip)?, listen)?.run(),
+        Task::RtmpTable { files } => write!(io::stdout(), "{}", Comparison::read(&files)?),
     }
 }
 

@@ -8,6 +8,7 @@ mod address;
 mod bare;
 mod chunks;
 mod clip;
+mod compare;
 mod load;
 mod marker;
 mod peer;
@@ -18,5 +19,6 @@ mod script;
 
 pub use bare::Bare;
 pub use clip::Clip;
+pub use compare::Comparison;
 pub use load::Load;
 pub use report::Report;

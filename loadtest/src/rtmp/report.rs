@@ -2,12 +2,12 @@
 
 use super::player::Watch;
 use super::process::Usage;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// Over the window, all players together.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Report {
     pub publishers: usize,
     pub players: usize,
@@ -32,7 +32,7 @@ pub struct Report {
     pub latency_ms: Quantiles,
 }
 
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Quantiles {
     pub p50: f64,
     pub p95: f64,

@@ -24,8 +24,12 @@ pub enum Figure {
     /// Percent of the time.
     Concealed,
     SoundMs,
+    /// Sound played faster or slower, ms in a second.
+    Stretched,
     /// What the encoder made.
     VideoKbps,
+    /// The estimate that the sender goes by, at the end.
+    TargetKbps,
     /// Bytes on the link for each byte of media, RED left out.
     UplinkTimes,
     DownlinkTimes,
@@ -41,7 +45,7 @@ pub enum Figure {
 }
 
 impl Figure {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Fps,
         Self::Freeze,
         Self::LongestMs,
@@ -50,7 +54,9 @@ impl Figure {
         Self::Stoi,
         Self::Concealed,
         Self::SoundMs,
+        Self::Stretched,
         Self::VideoKbps,
+        Self::TargetKbps,
         Self::UplinkTimes,
         Self::DownlinkTimes,
         Self::QueueP95Ms,
@@ -63,7 +69,7 @@ impl Figure {
 
     /// Whether less of it is better.
     pub fn grows_worse(self) -> bool {
-        !matches!(self, Self::Fps | Self::Stoi | Self::VideoKbps)
+        !matches!(self, Self::Fps | Self::Stoi | Self::VideoKbps | Self::TargetKbps)
     }
 
     /// Its column's head, and digits after the point.
@@ -77,7 +83,9 @@ impl Figure {
             Self::Stoi => ("stoi", 2),
             Self::Concealed => ("conc%", 1),
             Self::SoundMs => ("sound", 0),
+            Self::Stretched => ("stretch", 1),
             Self::VideoKbps => ("kbps", 0),
+            Self::TargetKbps => ("target", 0),
             Self::UplinkTimes => ("up x", 2),
             Self::DownlinkTimes => ("down x", 2),
             Self::QueueP95Ms => ("queue95", 0),
@@ -132,6 +140,8 @@ pub fn judge_sound(before: Heard, after: Heard, figures: &mut Figures) {
     let share = (after.concealed - before.concealed) as f64 / (after.ticks - before.ticks).max(1) as f64;
     figures.insert(Figure::Concealed, 100.0 * share);
     figures.insert(Figure::Stoi, stoi(share));
+    let seconds = (after.ticks - before.ticks).max(1) as f64 / 100.0;
+    figures.insert(Figure::Stretched, (after.stretched - before.stretched) / seconds);
     figures.insert(Figure::SoundMs, (after.age - before.age) / (after.aged - before.aged).max(1) as f64);
 }
 

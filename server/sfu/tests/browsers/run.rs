@@ -49,10 +49,10 @@ fn run_pair(cell: &Cell, seed: u64, measure_ms: Ms) -> Figures {
     let player = play(&mut world, playing, cell, publisher);
     world.run(CLEAR_MS);
     set_weather(&mut world, publishing, playing, &cell.weather, seed);
-    world.run(SETTLE_MS);
+    pass(&mut world, publisher, player, SETTLE_MS);
     let mut figures = Figures::new();
     let measured = Measured::start(&mut world, &[(publisher, player, 0)]);
-    world.run(measure_ms);
+    pass(&mut world, publisher, player, measure_ms);
     measured.judge(&world, 0, &mut figures);
     measured.judge_traffic(&world, publishing, playing, &mut figures);
     if cell.scene == Scene::Lift {
@@ -61,6 +61,20 @@ fn run_pair(cell: &Cell, seed: u64, measure_ms: Ms) -> Figures {
         figures.insert(Figure::FirstFrameMs, join(&mut world, playing, cell, publisher));
     }
     figures
+}
+
+/// Time goes by; `WEATHER_TRACE` tells of each half second of it.
+fn pass(world: &mut World, publisher: usize, player: usize, span: Ms) {
+    if std::env::var_os("WEATHER_TRACE").is_none() {
+        return world.run(span);
+    }
+    let end = world.moment().ms + span;
+    while world.moment().ms < end {
+        world.run(500.0);
+        let sender = world.peers[publisher].sender.as_ref().expect("publishes");
+        let seen = &world.peers[player].players[0];
+        println!("{:6.0} {}; {}", world.moment().ms, sender.state(), seen.state());
+    }
 }
 
 /// Two calls of two: the publishers sit behind one uplink.
@@ -146,6 +160,8 @@ impl Measured {
         let sent = after.totals.video_bytes - before.totals.video_bytes;
         judge_picture(&world.peers[pair.1].players[pair.2].video.shown, self.from, to, figures);
         judge_sound(before.heard, after.heard, figures);
+        let sender = world.peers[pair.0].sender.as_ref().expect("publishes");
+        figures.insert(Figure::TargetKbps, sender.target_bps() / 1_000.0);
         figures.insert(Figure::VideoKbps, sent * 8.0 / (to - self.from));
         figures.insert(Figure::Nacks, f64::from(after.asked.nacks - before.asked.nacks));
         figures.insert(Figure::Plis, f64::from(after.asked.keyframes - before.asked.keyframes));

@@ -71,6 +71,11 @@ impl Player {
         }
     }
 
+    /// For those who wonder why it stands still.
+    pub fn state(&self) -> String {
+        format!("sound: {}; picture: {}", self.audio.state(), self.video.state())
+    }
+
     pub fn owns(&self, ssrc: u32) -> bool {
         let Answered { audio_ssrc, video_ssrc, rtx_ssrc, .. } = self.answered;
         ssrc == audio_ssrc || ssrc == video_ssrc || rtx_ssrc == Some(ssrc)

@@ -110,6 +110,12 @@ impl NetEq {
         }
     }
 
+    pub fn state(&self) -> String {
+        let (target, least, most) = (self.delay.target(), self.delay.minimum, self.delay.delay_max());
+        let (span, concealed) = (self.held(), self.heard.concealed * 10);
+        format!("target {target:.0} sync {least:.0} spread {most:.0} held {span:.0} concealed {concealed}")
+    }
+
     /// What is held back now and played next, ms: as `GetDelayEstimate` says it.
     pub fn held(&self) -> Ms {
         self.span() + self.ready

@@ -178,6 +178,11 @@ pub struct Timing {
 }
 
 impl Timing {
+    /// Jitter, current delay, least delay for the sake of sound.
+    pub fn state(&self) -> (Ms, Ms, Ms) {
+        (self.jitter, self.current, self.sync_min)
+    }
+
     pub fn target(&self) -> Ms {
         (self.jitter + DECODE_MS + RENDER_MS).max(self.extension_min).max(self.sync_min)
     }

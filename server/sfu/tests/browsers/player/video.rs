@@ -86,6 +86,14 @@ impl Video {
         }
     }
 
+    pub fn state(&self) -> String {
+        let (jitter, current, sync) = self.timing.state();
+        let (parts, frames, last) = (self.parts.len(), self.frames.len(), self.shown.last());
+        let late = last.map_or(0.0, |shown| shown.at - shown.captured);
+        let least = self.timing.extension_min;
+        format!("late {late:.0} jitter {jitter:.0} current {current:.0} sync {sync:.0} least {least:.0} parts {parts} frames {frames}")
+    }
+
     pub fn handle(
         &mut self,
         now: Ms,

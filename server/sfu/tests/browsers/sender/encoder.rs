@@ -12,9 +12,9 @@ pub struct Camera {
 }
 
 impl Camera {
-    pub const SD: Self = Self { fps: 30.0, max_bps: 800_000.0, frame_min: 700.0 };
-    pub const HD: Self = Self { fps: 15.0, max_bps: 2_000_000.0, frame_min: 2_000.0 };
-    pub const FULL_HD: Self = Self { fps: 30.0, max_bps: 3_500_000.0, frame_min: 3_500.0 };
+    pub const SD: Self = Self { fps: 30.0, max_bps: 800_000.0, frame_min: 350.0 };
+    pub const HD: Self = Self { fps: 15.0, max_bps: 2_000_000.0, frame_min: 900.0 };
+    pub const FULL_HD: Self = Self { fps: 30.0, max_bps: 3_500_000.0, frame_min: 1_500.0 };
 }
 
 /// A keyframe's share of the mean frame (libvpx allows 9 at 30 fps: `MaxIntraTarget`).

@@ -137,6 +137,19 @@ impl Sender {
         [self.audio.ssrc, self.video.ssrc, self.video.ssrc + 1]
     }
 
+    /// The estimate, bit/s.
+    pub fn target_bps(&self) -> f64 {
+        self.rate.target()
+    }
+
+    /// For those who wonder why it is slow.
+    pub fn state(&self) -> String {
+        let (target, encoder) = (self.rate.target() / 1e3, self.encoder_bps() / 1e3);
+        let (queue, round_trip) = (self.pacer.queued_bytes(), self.round_trip());
+        let share = self.sent.share_of_repair();
+        format!("target {target:.0} encoder {encoder:.0} repair {share:.2} pacer {queue} B, round trip {round_trip:.0}")
+    }
+
     /// What the page allows, bit/s.
     pub fn max_bps(&self) -> f64 {
         self.camera.max_bps

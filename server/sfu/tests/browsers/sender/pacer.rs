@@ -28,6 +28,10 @@ pub struct Pacer {
 }
 
 impl Pacer {
+    pub fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
     pub fn push(&mut self, class: Class, packet: Packet) {
         self.queued_bytes += packet.payload.len();
         self.queues[class as usize].push_back(packet);

@@ -48,12 +48,11 @@ pub struct Cell {
 }
 
 pub fn cells() -> Vec<Cell> {
-    let mut all = vec![
-        cell("clean", clear())
-            .least(&[(Fps, 29.0), (Stoi, 0.96), (VideoKbps, 700.0)])
-            .most(&[(Freeze, 0.0), (UplinkTimes, 1.05), (DownlinkTimes, 1.05)])
-            .hold(&[Least(Fps, 29.0), Most(Freeze, 0.0), Least(Stoi, 0.96), Most(DownlinkTimes, 1.05)]),
-    ];
+    let mut all = vec![cell("clean", clear()).least(&[(Fps, 29.0), (Stoi, 0.96), (VideoKbps, 700.0)]).most(&[
+        (Freeze, 0.0),
+        (UplinkTimes, 1.05),
+        (DownlinkTimes, 1.05),
+    ])];
     all.extend(losses());
     for ms in [200.0, 500.0, 1_000.0] {
         all.extend(jitters(ms));
@@ -62,18 +61,44 @@ pub fn cells() -> Vec<Cell> {
     all.extend(far_and_wide());
     all.extend(caps());
     all.extend(large_pictures());
+    for cell in &mut all {
+        cell.held = held(&cell.name);
+    }
     all
+}
+
+/// What the tests hold: what is reached with room to spare. A cell that is not here misses its target today.
+fn held(name: &str) -> Vec<Bound> {
+    match name {
+        "clean" => vec![Least(Fps, 29.0), Most(Freeze, 0.0), Least(Stoi, 0.96), Most(DownlinkTimes, 1.05)],
+        "oneoffour70" => vec![Least(Fps, 29.0), Most(Freeze, 0.0), Least(Stoi, 0.96)],
+        "loss10" | "loss30" => vec![Least(Fps, 27.0), Most(Freeze, 2.0), Least(Stoi, 0.93), Most(DownlinkTimes, 5.0)],
+        "loss50" => vec![Least(Fps, 25.0), Most(Freeze, 3.0), Least(Stoi, 0.93), Most(DownlinkTimes, 8.0)],
+        "loss70" => vec![Least(Fps, 24.0), Most(Freeze, 5.0), Least(Stoi, 0.90), Most(DownlinkTimes, 13.0)],
+        "loss80" => vec![Least(Fps, 15.0), Least(Stoi, 0.85), Most(DownlinkTimes, 22.0)],
+        "jitter200down" | "jitter500down" | "jitter1000down" => {
+            vec![Least(Fps, 27.0), Least(Stoi, 0.93), Most(DownlinkTimes, 1.3)]
+        }
+        "jitter200inorder" | "jitter200upinorder" | "jitter200downinorder" | "jitter500downinorder" => {
+            vec![Least(Fps, 27.0), Least(Stoi, 0.93), Most(DownlinkTimes, 1.3)]
+        }
+        "burst30" => vec![Least(Fps, 25.0), Least(Stoi, 0.90)],
+        "outages" => vec![Least(Fps, 22.0)],
+        "all50" => vec![Least(Fps, 20.0), Least(Stoi, 0.90)],
+        "rtt200loss30" => vec![Least(Fps, 25.0), Least(Stoi, 0.90)],
+        "rtt200loss50" => vec![Least(Fps, 20.0), Least(Stoi, 0.90)],
+        "hd30" | "hd50" | "hd70" => vec![Least(Fps, 13.0), Most(Freeze, 4.0), Least(Stoi, 0.90)],
+        "fullhd30" => vec![Least(Fps, 25.0), Least(Stoi, 0.90)],
+        "cap600up" => vec![Least(Fps, 15.0), Least(Stoi, 0.93), Most(QueueP95Ms, 210.0)],
+        _ => Vec::new(),
+    }
 }
 
 fn losses() -> [Cell; 5] {
     let at = |percent: f64| cell(&format!("loss{percent}"), both(loss(percent)));
     [
         at(10.0).least(&[(Fps, 28.0), (Stoi, 0.95)]).most(&[(Freeze, 1.0), (LatencyMs, 200.0)]),
-        at(30.0).least(&[(Fps, 28.0), (Stoi, 0.95)]).most(&[(Freeze, 1.0), (LatencyMs, 200.0)]).hold(&[
-            Least(Fps, 27.0),
-            Most(Freeze, 3.0),
-            Least(Stoi, 0.93),
-        ]),
+        at(30.0).least(&[(Fps, 28.0), (Stoi, 0.95)]).most(&[(Freeze, 1.0), (LatencyMs, 200.0)]),
         at(50.0).least(&[(Fps, 25.0), (Stoi, 0.93)]).most(&[(Freeze, 3.0), (FirstFrameMs, 2_000.0)]),
         at(70.0).least(&[(Fps, 24.0), (Stoi, 0.90)]).most(&[
             (Freeze, 5.0),
@@ -188,11 +213,6 @@ impl Cell {
 
     fn scene(mut self, scene: Scene) -> Self {
         self.scene = scene;
-        self
-    }
-
-    fn hold(mut self, bounds: &[Bound]) -> Self {
-        self.held.extend_from_slice(bounds);
         self
     }
 }

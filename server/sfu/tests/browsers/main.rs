@@ -21,4 +21,5 @@ mod sender;
 #[path = "../sim/srtp.rs"]
 mod srtp;
 mod table;
+mod truth;
 mod world;

@@ -94,7 +94,13 @@ impl DelayManager {
         self.target.max(self.minimum).min(TARGET_MAX)
     }
 
+    /// A frame came that may be known already, by itself or inside another packet.
     pub fn handle(&mut self, now: Ms, number: u32) {
+        let obsolete = |newest: u32| f64::from(newest.saturating_sub(number)) * FRAME_MS > HISTORY_MS;
+        let known = self.arrivals.iter().any(|(known, _)| *known == number);
+        if known || self.newest.is_some_and(obsolete) {
+            return;
+        }
         let reordered = self.newest.is_some_and(|newest| number < newest);
         let newest = self.newest.map_or(number, |newest| newest.max(number));
         self.newest = Some(newest);

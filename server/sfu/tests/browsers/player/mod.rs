@@ -2,7 +2,7 @@
 
 mod delay;
 mod nack;
-mod neteq;
+pub mod neteq;
 mod sync;
 mod timing;
 mod video;

@@ -86,13 +86,14 @@ impl NetEq {
         besides: &[Sound],
         round_trip: Option<Ms>,
     ) -> Vec<SeqExt> {
-        self.delay.handle(now, sound.number);
         if self.latest.is_none_or(|(_, captured)| sound.captured >= captured) {
             self.latest = Some((now, sound.captured));
         }
-        for block in besides.iter().chain([&sound]) {
+        for block in std::iter::once(&sound).chain(besides) {
+            self.delay.handle(now, block.number);
             self.keep(block.number, block.captured, false);
             if block.fec && block.number > 0 {
+                self.delay.handle(now, block.number - 1);
                 self.keep(block.number - 1, block.captured - FRAME_MS, true);
             }
         }

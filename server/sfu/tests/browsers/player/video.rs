@@ -91,7 +91,9 @@ impl Video {
         let (parts, frames, last) = (self.parts.len(), self.frames.len(), self.shown.last());
         let late = last.map_or(0.0, |shown| shown.at - shown.captured);
         let least = self.timing.extension_min;
-        format!("late {late:.0} jitter {jitter:.0} current {current:.0} sync {sync:.0} least {least:.0} parts {parts} frames {frames}")
+        format!(
+            "late {late:.0} jitter {jitter:.0} current {current:.0} sync {sync:.0} least {least:.0} parts {parts} frames {frames}"
+        )
     }
 
     pub fn handle(

@@ -3,7 +3,7 @@
 pub mod encoder;
 mod history;
 mod pacer;
-mod rate;
+pub mod rate;
 
 use crate::media::{Dice, FRAME_MS, Ms, OPUS, PAYLOAD_MAX, Packet, Picture, RED, Sound, VP8, VP8_RTX};
 use carillon_proto::red::{self, RedBlock};

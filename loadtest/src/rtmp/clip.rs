@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One tag as it is sent.
@@ -12,7 +12,7 @@ pub(crate) struct Tag {
     pub(crate) kind: u8,
     /// Since the clip's start.
     pub(crate) at_ms: u32,
-    pub(crate) payload: Rc<[u8]>,
+    pub(crate) payload: Arc<[u8]>,
 }
 
 /// A clip in memory.

@@ -198,3 +198,89 @@ fn code(command: &[u8]) -> Option<String> {
 fn has(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S0, S1 and S2.
+    fn greeting() -> Vec<u8> {
+        let mut bytes = vec![7; 1 + 2 * PACKET_BYTES];
+        bytes[0] = 3;
+        bytes
+    }
+
+    fn command(name: &str, transaction: f64, rest: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let body = [&start(name, transaction), rest].concat();
+        chunks::write(Head { chunk_stream: 3, kind: 20, stream: 0, timestamp: 0 }, &body, 128, &mut out);
+        out
+    }
+
+    fn status(level: &str, code: &str) -> Vec<u8> {
+        let mut rest = vec![5, 3, 0, 5];
+        rest.extend(b"level");
+        text(level, &mut rest);
+        rest.extend(b"\x00\x04code");
+        text(code, &mut rest);
+        rest.extend([0, 0, 9]);
+        command("onStatus", 0.0, &rest)
+    }
+
+    /// The names of the commands in what a client wrote, after its C0, C1 and C2.
+    fn said(out: &[u8]) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut reader = Reader::default();
+        reader
+            .read(&out[1 + 2 * PACKET_BYTES..], |message| {
+                let name = string(&message.front).map(|(name, _)| String::from_utf8_lossy(name).into_owned());
+                names.extend(name.filter(|_| message.kind == 20));
+            })
+            .expect("chunks");
+        names
+    }
+
+    fn run(role: Role, ending: &[u8]) -> (io::Result<()>, Script, Vec<u8>) {
+        let mut out = Vec::new();
+        let mut script = Script::new(role, "live", "a", "rtmp://127.0.0.1/live", &mut out);
+        let stream = [&[5, 0][..], &7.0_f64.to_be_bytes()].concat();
+        let wire =
+            [greeting(), command("_result", 1.0, &[5, 5]), command("_result", 4.0, &stream), ending.to_vec()].concat();
+        let mut done = Ok(());
+        for segment in wire.chunks(100) {
+            done = done.and_then(|()| script.read(segment, &mut out, |_| ()));
+        }
+        (done, script, out)
+    }
+
+    #[test]
+    fn a_publisher_gets_through_to_its_stream() {
+        let (done, script, out) = run(Role::Publish, &status("status", "NetStream.Publish.Start"));
+        assert!(done.is_ok() && script.is_ready());
+        assert_eq!(script.stream(), 7);
+        assert_eq!(said(&out), ["connect", "releaseStream", "FCPublish", "createStream", "publish"]);
+    }
+
+    #[test]
+    fn a_player_asks_for_its_stream() {
+        let (done, script, out) = run(Role::Play, &status("status", "NetStream.Play.Start"));
+        assert!(done.is_ok() && script.is_ready());
+        assert_eq!(said(&out), ["connect", "createStream", "play"]);
+    }
+
+    #[test]
+    fn a_refusal_is_an_error_with_its_code() {
+        let (done, script, _) = run(Role::Publish, &status("error", "NetStream.Publish.BadName"));
+        assert!(done.is_err_and(|error| error.to_string().contains("NetStream.Publish.BadName")));
+        assert!(!script.is_ready());
+    }
+
+    #[test]
+    fn a_ping_is_answered() {
+        let mut ping = Vec::new();
+        let head = Head { chunk_stream: 2, kind: 4, stream: 0, timestamp: 0 };
+        chunks::write(head, &[0, 6, 1, 2, 3, 4], 128, &mut ping);
+        let (_, _, out) = run(Role::Play, &ping);
+        assert_eq!(out[out.len() - 6..], [0, 7, 1, 2, 3, 4]);
+    }
+}

@@ -44,16 +44,21 @@ impl Switchboard {
             return;
         }
         let Some(text) = message.payload.get("data").and_then(|data| data.as_str()) else { return };
-        let signal = match Signal::parse(text) {
-            Ok(signal) => signal,
-            Err(Error::NotSignalling | Error::NotCall) => return,
-            Err(Error::TooLarge | Error::Malformed(_)) => return self.ignore(IgnoreReason::Malformed),
-        };
         let served = match self.sending.remove(&(app, message.from.clone(), message.client_id.clone())) {
             // Done before it was said.
             Some(Sending::Word) => return,
             Some(Sending::Invitation(served)) => Some(served),
             None => None,
+        };
+        let signal = match Signal::parse(text) {
+            Ok(signal) => signal,
+            Err(Error::NotSignalling | Error::NotCall) => return,
+            Err(Error::TooLarge | Error::Malformed(_)) => {
+                if let Some(served) = served {
+                    self.refuse_written(&served);
+                }
+                return self.ignore(IgnoreReason::Malformed);
+            }
         };
         let incoming =
             Incoming { app, from: &message.from, to: &message.to, signal: &signal, served: served.as_deref() };

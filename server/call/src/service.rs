@@ -206,6 +206,11 @@ impl Switchboard {
         self.reply(session, re, result);
     }
 
+    /// What was written passes a bound of what is read: too many users, or too much of the caller's own text.
+    pub(crate) fn refuse_written(&mut self, served: &Served) {
+        self.refuse(&served.asker, Some(refusal(IgnoreReason::Malformed)));
+    }
+
     // ---- the other verbs ----
 
     fn cancel(&mut self, t: Moment, directory: &dyn Directory, key: &CallKey, by: &UserId, users: &[UserId]) -> Answer {

@@ -370,6 +370,17 @@ fn wrong_wishes_are_refused_and_change_nothing() {
 }
 
 #[test]
+fn invitation_that_nobody_could_read_is_refused_aloud() {
+    let mut w = World::new();
+    w.enter("amy").unwrap();
+    let Ask::Start(mut call) = start("c1", &["ben"]) else { panic!("no start") };
+    call.ring.user_data = "x".repeat(13_000);
+    assert_eq!(w.verb("amy", Ask::Start(call)), Err(code::BAD_REQUEST));
+    w.leave("amy").unwrap();
+    w.assert_quiet();
+}
+
+#[test]
 fn call_beyond_the_limit_is_refused_aloud() {
     let mut config = carillon_call::Config::default();
     config.call.calls_per_user = 1;

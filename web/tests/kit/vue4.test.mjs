@@ -150,6 +150,20 @@ describe('the Vue kit of the fourth generation', () => {
     await ben.hearsSound();
   });
 
+  it('server_that_is_killed_while_it_rings_and_in_the_call_loses_nothing_of_it', async () => {
+    const [amy, ben] = await people(['amy', 'fourth'], ['ben', 'third']);
+    await amy.asks('calls', { userIDList: [ben.name], type: 2 });
+    await ben.rings(amy.name);
+    await server.restart('SIGKILL');
+    await ben.accepts();
+    await amy.inCall();
+    await Promise.all([amy.seesPictures(), ben.seesPictures()]);
+    await server.restart('SIGKILL');
+    await Promise.all([amy.seesPictures(), ben.seesPictures(), amy.hearsSound(), ben.hearsSound()]);
+    await ben.press('Hang up');
+    await Promise.all([amy.isIdle(), ben.isIdle()]);
+  });
+
   it('who_declined_joins_the_running_call_later', async () => {
     const [amy, ben, cy] = await people(['amy', 'fourth'], ['ben', 'third'], ['cy', 'fourth']);
     await amy.asks('calls', { userIDList: [ben.name, cy.name], type: 1 });

@@ -52,6 +52,15 @@ pub enum Command {
         room: RoomId,
         private_map_key: Option<String>,
     },
+    /// A stream's connection (RTMP, HTTP-FLV): shares the seat that the user has in the room, whoever holds it, or takes
+    /// one as `EnterWithoutSession` does. Answered by `Attached` or `RefusedWithoutSession`.
+    Attach {
+        app: AppId,
+        request: u64,
+        user: UserId,
+        room: RoomId,
+        private_map_key: Option<String>,
+    },
     Leave {
         app: AppId,
         session: Option<SessionId>,
@@ -154,6 +163,9 @@ pub enum MediaEvent {
     Connected,
     Lost,
     Closed,
+    /// A stream's connection is gone without a word. A gateway session keeps its seat as if it never had media; a seat
+    /// that media alone keeps has the grace time.
+    Dropped,
     TrackStarted(TrackName),
     TrackEnded(TrackName),
 }
@@ -181,6 +193,14 @@ pub enum Output {
         seat: SeatId,
         room: RoomId,
         may: Privileges,
+    },
+    /// As `EnteredWithoutSession`. `keeper`: what keeps the seat.
+    Attached {
+        request: u64,
+        seat: SeatId,
+        room: RoomId,
+        may: Privileges,
+        keeper: Keeper,
     },
     RefusedWithoutSession {
         request: u64,
@@ -227,6 +247,17 @@ pub enum Output {
         app: AppId,
         what: Happening,
     },
+}
+
+/// What keeps a seat that a stream's connection shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeper {
+    /// The connection: it took the seat.
+    Own,
+    /// A gateway session.
+    Session,
+    /// Media of another connection without a session.
+    Media,
 }
 
 #[derive(Debug, Clone, PartialEq)]

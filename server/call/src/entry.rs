@@ -7,7 +7,7 @@ use crate::invitation::Claim;
 use crate::room::{Holder, Media, Room, Seat};
 use crate::switchboard::{RoomKey, Switchboard};
 use crate::timers::Moment;
-use crate::{Directory, Happening, Output, Privileges, RefuseReason, SeatId, SessionId};
+use crate::{Directory, Happening, Keeper, Output, Privileges, RefuseReason, SeatId, SessionId};
 use carillon_proto::gateway::{EnteredRoom, ErrorBody, Event, LeaveReason, TrackName, TrackState, code};
 use carillon_proto::id::{InviteId, UserId};
 use serde_json::{Value, json};
@@ -59,6 +59,37 @@ impl Switchboard {
                 self.outputs.push_back(Output::RefusedWithoutSession { request, error: refusal(reason) });
             }
         }
+    }
+
+    /// For a stream's connection. A seat that a session or other media holds stays theirs; one that nobody holds, and
+    /// that no session can come back to, is taken over.
+    pub(crate) fn attach(
+        &mut self,
+        t: Moment,
+        directory: &dyn Directory,
+        room: RoomKey,
+        user: UserId,
+        key: Option<&str>,
+        request: u64,
+    ) {
+        let held = self.seat_of(&room, &user).and_then(|id| self.seats.get(&id));
+        let shared = held.and_then(|seat| match (seat.holder, seat.sessionless) {
+            (Holder::Session { .. }, _) | (Holder::Nobody, false) => Some((seat.id, Keeper::Session)),
+            (Holder::Media, _) if seat.media == Media::Connected => Some((seat.id, Keeper::Media)),
+            (Holder::Media, _) => Some((seat.id, Keeper::Own)),
+            (Holder::Nobody, true) | (Holder::SignedOut, _) => None,
+        });
+        let attached = match shared {
+            Some(shared) => self.may_enter(directory, &room, &user, key).map(|_| shared),
+            None => self.enter(t, directory, &room, &user, key, Holder::Media).map(|seat| (seat, Keeper::Own)),
+        };
+        self.outputs.push_back(match attached {
+            Ok((seat, keeper)) => {
+                let may = self.seats.get(&seat).map_or(Privileges(0), |seat| seat.may);
+                Output::Attached { request, seat, room: room.1, may, keeper }
+            }
+            Err(reason) => Output::RefusedWithoutSession { request, error: refusal(reason) },
+        });
     }
 
     /// A seat for the user, new or taken over. Says nothing to the user: the caller answers.

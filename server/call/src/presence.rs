@@ -94,6 +94,11 @@ impl Switchboard {
                 false
             }
             MediaEvent::Closed => return self.media_closed(t, id),
+            MediaEvent::Dropped if seat.holder != Holder::Media => return self.media_closed(t, id),
+            MediaEvent::Dropped => {
+                seat.media = Media::Lost;
+                seat.end_media()
+            }
             MediaEvent::TrackStarted(name) => seat.set_live(name, true),
             MediaEvent::TrackEnded(name) => seat.tracks.contains_key(&name) && seat.set_live(name, false),
         };

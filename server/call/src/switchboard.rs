@@ -109,6 +109,9 @@ impl Switchboard {
             Command::EnterWithoutSession { app, request, user, room, private_map_key } => {
                 self.enter_by_media(t, directory, (app, room), user, private_map_key.as_deref(), request);
             }
+            Command::Attach { app, request, user, room, private_map_key } => {
+                self.attach(t, directory, (app, room), user, private_map_key.as_deref(), request);
+            }
             Command::Leave { app, session, re, user, room } => {
                 self.leave(&(app, room), &user, session.map(|session| (session, re)));
             }

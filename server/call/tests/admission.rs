@@ -4,7 +4,7 @@
 
 mod world;
 
-use carillon_call::{Command, Config, MediaEvent, Output, Privileges, RefuseReason, SeatId};
+use carillon_call::{Command, Config, Keeper, MediaEvent, Output, Privileges, RefuseReason, SeatId};
 use carillon_proto::call::Signal;
 use carillon_proto::gateway::{CallPhase, CallResult, MediaType, TrackName, TrackState};
 use carillon_proto::id::RoomId;
@@ -319,4 +319,63 @@ fn deleted_resource_does_not_end_the_seat_of_a_session() {
     assert_eq!(w.closed, []);
     assert_eq!(whip(&mut w, "amy"), Ok(seat));
     assert_eq!(w.told("amy"), ["out takenover"]);
+}
+
+// ---- streams ----
+
+fn attach(w: &mut World, name: &str) -> Result<(SeatId, Keeper), i32> {
+    let request = Command::Attach { app: APP, request: 8, user: user(name), room: ROOM, private_map_key: None };
+    let answer = w.command(request).into_iter().find_map(|output| match output {
+        Output::Attached { request: 8, seat, keeper, .. } => Some(Ok((seat, keeper))),
+        Output::RefusedWithoutSession { request: 8, error } => Some(Err(error.code)),
+        _ => None,
+    });
+    answer.unwrap()
+}
+
+#[test]
+fn stream_shares_the_seat_of_its_users_session() {
+    let mut w = World::new();
+    let seat = w.enter("amy").unwrap();
+    w.enter("cat").unwrap();
+    assert_eq!(attach(&mut w, "amy"), Ok((seat, Keeper::Session)));
+    w.told("cat");
+    w.media(seat, MediaEvent::Connected);
+    w.media(seat, MediaEvent::TrackStarted(TrackName::Camera));
+    w.media(seat, MediaEvent::Dropped);
+    assert_eq!(w.told("cat"), ["tracks amy", "tracks amy"], "its camera came and went");
+    w.wait(secs(600));
+    assert_eq!(w.seat("amy", ROOM), Some(seat), "the session keeps it");
+    assert!(w.leave("amy").is_ok(), "and may leave");
+}
+
+#[test]
+fn stream_without_a_session_takes_a_seat_and_keeps_it_through_a_loss() {
+    let mut w = World::new();
+    let (seat, keeper) = attach(&mut w, "amy").unwrap();
+    assert_eq!(keeper, Keeper::Own);
+    w.media(seat, MediaEvent::Connected);
+    assert_eq!(attach(&mut w, "amy"), Ok((seat, Keeper::Media)), "a second connection of the same user");
+    w.media(seat, MediaEvent::Dropped);
+    w.wait(secs(29));
+    assert!(attach(&mut w, "amy").is_ok());
+    w.media(seat, MediaEvent::Connected);
+    w.wait(secs(600));
+    assert_eq!(w.board.rooms_of(APP, &user("amy")), [ROOM]);
+    w.media(seat, MediaEvent::Dropped);
+    w.wait(secs(31));
+    assert!(w.board.rooms_of(APP, &user("amy")).is_empty());
+}
+
+#[test]
+fn stream_comes_back_after_a_restart_and_a_stranger_never() {
+    let mut w = World::new();
+    let (seat, _) = attach(&mut w, "amy").unwrap();
+    w.media(seat, MediaEvent::Connected);
+    w.restart(secs(1));
+    assert_eq!(attach(&mut w, "amy"), Ok((seat, Keeper::Own)));
+    let mut w = World::new();
+    w.connect();
+    assert!(attach(&mut w, "eve").is_err(), "the room is a call's");
+    assert!(attach(&mut w, "amy").is_ok());
 }

@@ -332,6 +332,7 @@ impl World {
             Output::Reply { .. }
             | Output::Send { .. }
             | Output::EnteredWithoutSession { .. }
+            | Output::Attached { .. }
             | Output::RefusedWithoutSession { .. } => {}
         }
     }

@@ -1,0 +1,63 @@
+//! RTMP's thread: one epoll loop owns the sockets of all publishers and players, and the engine between them.
+//!
+//! A fan-out is hundreds of small writes for each picture. A task, a wake-up and a channel for each of them would cost
+//! more than the write itself; here it is a `writev` from the player's outbox, in the pass that read the picture.
+
+mod flv;
+mod socket;
+mod thread;
+
+pub use flv::{FlvBody, FlvRequest};
+pub use thread::{Listeners, start};
+
+use carillon_rtmp::{AdmissionId, ConnectionId, Refusal, Stats};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use tokio::sync::oneshot;
+
+/// What the thread is told.
+pub enum Input {
+    /// The control side's answer to a question, and its word when it takes one back. There are never more of these than
+    /// questions, and one connection asks one at a time.
+    Admitted { connection: ConnectionId, admission: AdmissionId, expected: bool },
+    Refused { connection: ConnectionId, admission: AdmissionId, refusal: Refusal },
+    Evict { connection: ConnectionId, admission: AdmissionId },
+    /// A player by HTTP-FLV; their number is bounded by that of HTTP connections.
+    Flv { connection: ConnectionId, request: Box<FlvRequest> },
+    /// It took something, and can take more.
+    FlvRoom { connection: ConnectionId },
+    FlvGone { connection: ConnectionId },
+    Stats(oneshot::Sender<Stats>),
+    /// Publishers that can are asked to connect elsewhere or later.
+    Drain,
+    Stop,
+}
+
+/// The other threads' end.
+#[derive(Clone)]
+pub struct Handle {
+    inputs: Sender<Input>,
+    waker: Arc<mio::Waker>,
+    /// Numbers of connections, of sockets and of players by HTTP alike.
+    connections: Arc<AtomicU64>,
+}
+
+impl Handle {
+    /// What is said after the thread's end is said to nobody.
+    pub fn send(&self, input: Input) {
+        if self.inputs.send(input).is_ok() {
+            let _ = self.waker.wake();
+        }
+    }
+
+    fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("rtmp::Handle")
+    }
+}

@@ -40,7 +40,7 @@ enum Command {
     },
     /// Print a UserSig
     UserSig(Signer),
-    /// Print the signed address of a WHIP or WHEP client
+    /// Print the signed address of a WHIP, WHEP, RTMP or HTTP-FLV client
     Url(url::Url),
     /// Read the configuration, say what is wrong with it
     CheckConfig,

@@ -205,6 +205,16 @@ impl Exchange {
         }
     }
 
+    /// The seat of a user who is in this room.
+    pub fn seat_of(&self, app: AppId, room: &RoomId, user: &UserId) -> Option<SeatId> {
+        self.by_user.get(&(app, room.clone(), user.clone())).copied()
+    }
+
+    /// Whether the seat has its place on a worker already.
+    pub fn is_placed(&self, seat: SeatId) -> bool {
+        self.seats.contains_key(&seat)
+    }
+
     pub fn rooms(&self) -> usize {
         self.places.len()
     }

@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod node;
 mod places;
 pub mod postman;
+pub mod rtmp;
 pub mod store;
 pub mod tcp;
 pub mod udp;

@@ -3,6 +3,7 @@
 use crate::control::Stats;
 use crate::worker::Report;
 use carillon_proto::gateway::CallResult;
+use carillon_rtmp::Refusal;
 use carillon_sfu::DropReason;
 use std::fmt::{Display, Write};
 
@@ -17,7 +18,7 @@ const RESULTS: [(CallResult, &str); 7] = [
     (CallResult::Offline, "offline"),
 ];
 
-pub fn render(stats: &Stats, workers: &[Report]) -> String {
+pub fn render(stats: &Stats, workers: &[Report], streams: &carillon_rtmp::Stats) -> String {
     let mut page = Page(String::with_capacity(16 * 1024));
     page.one("build_info", Kind::Gauge, "Always 1.", &format!("version=\"{}\"", env!("CARGO_PKG_VERSION")), 1);
     render_gateway(&mut page, stats);
@@ -25,6 +26,7 @@ pub fn render(stats: &Stats, workers: &[Report]) -> String {
     render_calls(&mut page, stats);
     render_control(&mut page, stats);
     render_media(&mut page, workers);
+    render_streams(&mut page, streams);
     page.0
 }
 
@@ -148,6 +150,38 @@ fn render_media(page: &mut Page, workers: &[Report]) {
     );
 }
 
+fn render_streams(page: &mut Page, s: &carillon_rtmp::Stats) {
+    let kind = Kind::Counter;
+    page.gauge("rtmp_connections", "Connections by RTMP and HTTP-FLV.", s.connections);
+    page.gauge("rtmp_publishers", "Streams published by RTMP.", s.publishers);
+    page.gauge("rtmp_players", "Players by RTMP and HTTP-FLV.", s.players);
+    page.gauge("rtmp_streams", "Streams that somebody publishes or waits for.", s.streams);
+    page.gauge("rtmp_cache_bytes", "Bytes kept for players that come.", s.cache_bytes);
+    let connections = [("opened", s.connections_opened), ("refused", s.connections_refused)];
+    page.family("rtmp_connections", kind, "Connections that came.", "result", &connections);
+    let begun = [("publish", s.published), ("play", s.played)];
+    page.family("rtmp_admitted", kind, "Publishers and players admitted.", "role", &begun);
+    page.counter("rtmp_taken_over", "Publishers that replaced a connection of their own.", s.taken_over);
+    let refused = Refusal::ALL.map(|(refusal, name)| (name, s.refused.get(&refusal).copied().unwrap_or_default()));
+    page.family("rtmp_refused", kind, "Publishers and players refused.", "reason", &refused);
+    page.family("rtmp_bytes", kind, "Bytes of streams.", "direction", &[("in", s.bytes_in), ("out", s.bytes_out)]);
+    page.counter("rtmp_messages", "Messages of publishers that were passed on.", s.messages);
+    page.counter("rtmp_messages_dropped", "Messages left out for slow players.", s.messages_dropped);
+    page.counter("rtmp_clock_jumps", "Jumps of publishers' clocks that were mended.", s.clock_jumps);
+    let faults = [
+        ("handshake", s.faults_handshake),
+        ("chunks", s.faults_chunks),
+        ("message", s.faults_message),
+        ("order", s.faults_order),
+        ("flood", s.faults_flood),
+        ("undecided", s.given_up_undecided),
+        ("silent", s.given_up_silent),
+        ("stalled", s.given_up_stalled),
+        ("unanswered", s.given_up_unanswered),
+    ];
+    page.family("rtmp_given_up", kind, "Connections ended by the server.", "reason", &faults);
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Counter,
@@ -204,7 +238,7 @@ mod tests {
     fn every_line_has_a_kind_and_stands_once() {
         let mut stats = Stats::default();
         stats.calls.calls_ended.insert(CallResult::Reject, 3);
-        let page = render(&stats, &[Report::default(), Report::default()]);
+        let page = render(&stats, &[Report::default(), Report::default()], &carillon_rtmp::Stats::default());
         assert!(page.contains("carillon_calls_ended_total{result=\"reject\"} 3\n"), "{page}");
         assert!(
             page.contains("carillon_media_workers 2\n") && page.contains("carillon_drops_total{reason=\"srtp\"} 0")

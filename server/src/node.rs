@@ -7,7 +7,7 @@ use crate::gateway::{self, Shared};
 use crate::postman::{Client, Postman};
 use crate::store::{Retention, SqliteStore};
 use crate::udp::UdpSocket;
-use crate::{admin, tcp, worker};
+use crate::{admin, rtmp, tcp, worker};
 use carillon_call::Switchboard;
 use carillon_chat::{Chat, StoreError};
 use carillon_config::{App, Config, DEVELOPMENT_APP, Secret};
@@ -36,6 +36,10 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
     let store = open_store(&config)?;
     let http = listen(config.listen.http, "listen.http").await?;
     let admin = listen(config.listen.admin, "listen.admin").await?;
+    let streams = bind_rtmp(&config)?;
+    let rtmp_address = streams.plain.local_addr()?;
+    let rtmp = rtmp::prepare().map_err(|error| format!("rtmp: {error}"))?;
+    let rtmp_handle = rtmp.handle.clone();
     let mut media = Media::bind(&config).await?;
     let (handle, inputs) = control::channel(config.limits.control_queue);
     let (postman, posts) = mpsc::unbounded_channel();
@@ -63,21 +67,27 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
         callbacks_waiting_max: config.callbacks.waiting_max,
         give_up_within: config.store.give_up_within(),
         workers: workers.to_vec(),
+        rtmp: rtmp_handle.clone(),
+        signed_life_max: config.rtmp.signed_life_max(),
         random: Box::new(|| u128::from_ne_bytes(clock::random_bytes())),
     })?;
+    let rtmp_thread = rtmp::start(rtmp, streams, &config.rtmp, handle.clone(), clock, clock::random_u64())?;
     let delivery = tokio::spawn(delivery.run(posts));
     let tcp = tokio::spawn(tcp::serve(media.tcp, workers.clone(), config.limits.http_connections_per_address));
     let shared = Arc::new(Shared {
         control: handle.clone(),
+        rtmp: rtmp_handle.clone(),
         development: development.map(|key| (AppId(DEVELOPMENT_APP), key)),
         sockets: AtomicU64::new(1),
         clock,
         config: Arc::new(config),
     });
     announce(&shared, http.local_addr()?);
-    tracing::info!(http = %http.local_addr()?, admin = %admin.local_addr()?, "listening");
+    tracing::info!(
+        http = %http.local_addr()?, admin = %admin.local_addr()?, rtmp = %rtmp_address, "listening"
+    );
     let (stop, stopped) = watch::channel(false);
-    let sources = admin::Sources { control: handle.clone(), workers: workers.clone() };
+    let sources = admin::Sources { control: handle.clone(), workers: workers.clone(), rtmp: rtmp_handle };
     let admin = tokio::spawn(admin::serve(admin, sources));
     let mut http = tokio::spawn(gateway::serve(http, shared.clone(), until(stopped)));
     // On a thread of its own: nothing else says that the control thread has ended.
@@ -88,7 +98,7 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
         ended = &mut http => Err(lost_http(ended)),
     };
     tracing::info!("stopping");
-    let parts = Parts { shared: &shared, stop, http, control_ended, workers: &workers, worker_threads };
+    let parts = Parts { shared: &shared, stop, http, control_ended, workers: &workers, worker_threads, rtmp_thread };
     parts.shut_down().await;
     tcp.abort();
     delivery.abort();
@@ -123,6 +133,19 @@ fn open_store(config: &Config) -> Result<SqliteStore, Failure> {
 async fn listen(address: SocketAddr, key: &str) -> Result<TcpListener, Failure> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| format!("{key} = \"{address}\": {error}; is another carillon running?").into())
+}
+
+fn bind_rtmp(config: &Config) -> Result<rtmp::Listeners, Failure> {
+    let bind = |address: SocketAddr, key: &str| {
+        let bound = std::net::TcpListener::bind(address);
+        bound.map_err(|error| format!("{key} = \"{address}\": {error}; is another RTMP server running?"))
+    };
+    let plain = bind(config.rtmp.listen, "rtmp.listen")?;
+    let tls = match config.rtmp.tls_address() {
+        Some(address) => Some((bind(address, "rtmp.listen_tls")?, gateway::follow_certificate(config)?)),
+        None => None,
+    };
+    Ok(rtmp::Listeners { plain, tls })
 }
 
 fn fill_random(out: &mut [u8]) {
@@ -260,6 +283,7 @@ struct Parts<'a> {
     control_ended: JoinHandle<std::thread::Result<Result<(), StoreError>>>,
     workers: &'a [worker::Handle],
     worker_threads: Vec<std::thread::JoinHandle<()>>,
+    rtmp_thread: std::thread::JoinHandle<()>,
 }
 
 impl Parts<'_> {
@@ -272,6 +296,7 @@ impl Parts<'_> {
     }
 
     async fn in_order(self) {
+        self.shared.rtmp.send(rtmp::Input::Drain);
         // Neither is asked again once it has ended.
         if !self.control_ended.is_finished() {
             if self.shared.control.send(control::Input::Stop).is_err() {
@@ -279,6 +304,7 @@ impl Parts<'_> {
             }
             let _ = self.control_ended.await;
         }
+        self.shared.rtmp.send(rtmp::Input::Stop);
         let _ = self.stop.send(true);
         if !self.http.is_finished() {
             let _ = self.http.await;
@@ -286,7 +312,8 @@ impl Parts<'_> {
         for worker in self.workers {
             let _ = worker.send(worker::Input::Stop);
         }
-        let threads = self.worker_threads;
+        let mut threads = self.worker_threads;
+        threads.push(self.rtmp_thread);
         let _ = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join()))).await;
     }
 }

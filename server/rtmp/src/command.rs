@@ -36,12 +36,13 @@ pub enum Command {
     Closed {
         connection: ConnectionId,
     },
-    /// The answer to `Output::Admit`. `expected`: the publisher is in the room, by whatever kind of media, so that a
-    /// stream may come of it.
+    /// The answer to `Output::Admit`. `allowed`: what it may send, or get. `expected`: the publisher is in the room, by
+    /// whatever kind of media, so that a stream may come of it.
     Admitted {
         connection: ConnectionId,
         admission: AdmissionId,
         expected: bool,
+        allowed: Flows,
     },
     /// The other answer.
     Refused {
@@ -85,6 +86,17 @@ pub enum Refusal {
     NotFound,
     /// The server has too much to do.
     Overloaded,
+}
+
+impl Refusal {
+    /// All of them, by name.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Address, "address"),
+        (Self::Unauthorized, "unauthorized"),
+        (Self::Denied, "denied"),
+        (Self::NotFound, "not_found"),
+        (Self::Overloaded, "overloaded"),
+    ];
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ use crate::media::Flow;
 use crate::outbox::{Bounds, Outbox};
 use crate::packet::Packet;
 use crate::session::Session;
+use crate::stream::Flows;
 use bytes::Bytes;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -65,6 +66,7 @@ pub(crate) enum Doing {
     Publishing {
         admission: AdmissionId,
         stream: StreamId,
+        allowed: Flows,
     },
     Playing {
         admission: AdmissionId,
@@ -90,22 +92,17 @@ pub(crate) struct Player {
     /// It was sent the beginning. A player by FLV has no answer before.
     pub(crate) started: bool,
     pub(crate) paused: bool,
-    pub(crate) audio: bool,
-    pub(crate) video: bool,
+    pub(crate) allowed: Flows,
+    pub(crate) wanted: Flows,
 }
 
 impl Player {
-    pub(crate) fn new() -> Self {
-        Self { started: false, paused: false, audio: true, video: true }
+    pub(crate) fn new(allowed: Flows) -> Self {
+        Self { started: false, paused: false, allowed, wanted: Flows::BOTH }
     }
 
     fn takes(&self, flow: Flow) -> bool {
-        let wanted = match flow {
-            Flow::Audio => self.audio,
-            Flow::Video => self.video,
-            Flow::Data => true,
-        };
-        self.started && !self.paused && wanted
+        self.started && !self.paused && self.wanted.allow(flow) && self.allowed.allow(flow)
     }
 }
 

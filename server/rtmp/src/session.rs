@@ -426,7 +426,8 @@ fn data_event(data: Data, time: u32) -> Event {
 }
 
 impl Refusal {
-    fn text(self) -> &'static str {
+    /// For developers.
+    pub fn text(self) -> &'static str {
         match self {
             Self::Address => "the address is not /live/{app}/{room}/{publisher}?user=…&token=…",
             Self::Unauthorized => "the signature is not good for this stream",

@@ -67,6 +67,18 @@ pub(crate) struct Opening {
     pub(crate) wants_key: bool,
 }
 
+impl Flows {
+    pub const BOTH: Self = Self { audio: true, video: true };
+
+    pub(crate) fn allow(self, flow: Flow) -> bool {
+        match flow {
+            Flow::Audio => self.audio,
+            Flow::Video => self.video,
+            Flow::Data => true,
+        }
+    }
+}
+
 impl Stream {
     pub(crate) fn new(key: StreamKey) -> Self {
         Self {

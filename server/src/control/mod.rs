@@ -3,6 +3,7 @@
 mod callbacks;
 mod pump;
 mod rest;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -13,6 +14,7 @@ pub use thread::{Parts, start};
 
 use carillon_proto::gateway::{ClientFrame, ErrorBody};
 use carillon_proto::id::{AppId, RoomId, UserId};
+use carillon_rtmp::{Address, AdmissionId, ConnectionId, Flows, Role, StreamKey};
 use carillon_sfu::Output;
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -73,6 +75,18 @@ pub enum Input {
         done: oneshot::Sender<bool>,
     },
     Rest(RestRequest, oneshot::Sender<Result<serde_json::Value, ErrorBody>>),
+    /// A stream's client wants to publish or play; the answer goes to RTMP's thread.
+    StreamAdmit(StreamQuestion),
+    /// It does not any more. `on_purpose`: it does not come back.
+    StreamLeft {
+        admission: AdmissionId,
+        on_purpose: bool,
+    },
+    /// Which of sound and picture a published stream has now.
+    StreamFlows {
+        stream: StreamKey,
+        flows: Flows,
+    },
     /// What became of a callback.
     Posted(crate::postman::Posted),
     /// What a media worker wants known.
@@ -88,6 +102,15 @@ pub enum Input {
 pub enum SocketOut {
     Text(String),
     Close { code: u16, reason: String },
+}
+
+/// May this connection publish, or play?
+#[derive(Debug)]
+pub struct StreamQuestion {
+    pub connection: ConnectionId,
+    pub admission: AdmissionId,
+    pub role: Role,
+    pub address: Box<Address>,
 }
 
 /// A WHIP or WHEP offer.

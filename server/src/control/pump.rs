@@ -204,6 +204,7 @@ impl Control {
             }
             call::Output::Entered { session, re, app, user, seat, room, may } => {
                 let session = SessionId(session.0);
+                self.streams.yield_seat(seat, call::Keeper::Session);
                 let step = self.exchange.entered(seat, app, user, room.room.clone(), Some(session), may);
                 self.step(now, step);
                 self.sessions.reply(now, session, re, Ok(json!(room)));
@@ -211,9 +212,17 @@ impl Control {
             call::Output::EnteredWithoutSession { request, seat, room, may } => {
                 self.whip_entered(now, request, seat, room, may);
             }
-            call::Output::RefusedWithoutSession { request, error } => self.whip_answered(now, request, Err(error)),
+            call::Output::Attached { request, seat, room: _, may, keeper } => {
+                self.stream_attached(now, request, seat, may, keeper);
+            }
+            call::Output::RefusedWithoutSession { request, error } => {
+                if !self.stream_refused(request, &error) {
+                    self.whip_answered(now, request, Err(error));
+                }
+            }
             call::Output::SeatClosed { seat } => {
                 self.whips.forget_seat(seat);
+                self.streams_of_seat_end(seat);
                 if let Some(step) = self.exchange.seat_closed(seat) {
                     self.step(now, step);
                 }

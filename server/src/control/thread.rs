@@ -1,5 +1,6 @@
 //! The loop: inputs in batches, one transaction a batch, and nothing leaves before that transaction is durable.
 
+use super::streams::Streams;
 use super::whip::Whips;
 use super::{Input, SocketId, SocketOut, Stats};
 use crate::clock::Clock;
@@ -45,6 +46,9 @@ pub struct Parts {
     /// How long a store that refuses a transaction is tried again.
     pub give_up_within: Duration,
     pub workers: Vec<worker::Handle>,
+    pub rtmp: crate::rtmp::Handle,
+    /// How far ahead a signed stream address may be good.
+    pub signed_life_max: Duration,
     /// Makes the names of WHIP resources, which are secrets.
     pub random: Box<dyn FnMut() -> u128 + Send>,
 }
@@ -63,6 +67,7 @@ pub(super) enum Release {
     WhipDeleted(oneshot::Sender<bool>, bool),
     Rest(super::rest::RestReply, super::rest::Answer),
     Post(crate::store::Letter),
+    Stream(crate::rtmp::Input),
 }
 
 pub(super) struct Control {
@@ -79,6 +84,8 @@ pub(super) struct Control {
     /// Whose session it is, from sign-in to its end.
     pub(super) who: BTreeMap<SessionId, (AppId, UserId)>,
     pub(super) whips: Whips,
+    pub(super) streams: Streams,
+    rtmp: crate::rtmp::Handle,
     pub(super) admins: super::rest::Admins,
     pub(super) callbacks: super::callbacks::Callbacks,
     pub(super) release: Vec<Release>,
@@ -114,6 +121,8 @@ impl Control {
             sockets: BTreeMap::new(),
             who: BTreeMap::new(),
             whips: Whips::new(parts.random),
+            streams: Streams::new(&parts.apps, parts.signed_life_max),
+            rtmp: parts.rtmp,
             admins: super::rest::Admins::new(&parts.apps),
             callbacks: super::callbacks::Callbacks::new(&parts.apps, parts.callbacks_waiting_max, parts.postman),
             release: Vec::new(),
@@ -216,6 +225,9 @@ impl Control {
                 let deleted = self.handle_whip_delete(now, &resource);
                 self.release.push(Release::WhipDeleted(done, deleted));
             }
+            Input::StreamAdmit(question) => self.handle_stream(now, question),
+            Input::StreamLeft { admission, on_purpose } => self.stream_left(now, admission, on_purpose),
+            Input::StreamFlows { stream, flows } => self.stream_flows(now, &stream, flows),
             Input::Rest(request, reply) => self.handle_rest(now, request, reply),
             Input::Posted(posted) => self.handle_posted(posted),
             Input::Media(output) => {
@@ -290,6 +302,7 @@ impl Control {
                 Release::Worker(worker, command) => self.send_to_worker(worker, command),
                 Release::Whip(reply, result) => drop(reply.send(result)),
                 Release::WhipDeleted(done, deleted) => drop(done.send(deleted)),
+                Release::Stream(input) => self.rtmp.send(input),
                 Release::Rest(reply, result) => drop(reply.send(result)),
                 Release::Post(letter) => self.callbacks.send(crate::postman::Post::Letter(letter)),
             }

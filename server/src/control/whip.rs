@@ -51,6 +51,12 @@ impl Whips {
         Self { random, last_request: 0, pending: BTreeMap::new(), resources: BTreeMap::new(), by_seat: BTreeMap::new() }
     }
 
+    /// The number of a request without a session; streams ask under one, too.
+    pub(super) fn next_request(&mut self) -> u64 {
+        self.last_request += 1;
+        self.last_request
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.pending.values().map(|p| p.until).min()
     }
@@ -86,8 +92,7 @@ impl Control {
             WhipDirection::Publish => Direction::Publish,
             WhipDirection::Play { from } => Direction::Play { from },
         };
-        self.whips.last_request += 1;
-        let id = self.whips.last_request;
+        let id = self.whips.next_request();
         let until = now.instant + PATIENCE;
         let known = resource.and_then(|name| Some((self.whips.resources.get(&name)?.clone(), name)));
         let named = known.as_ref().map(|(_, name)| name.clone());
@@ -106,6 +111,7 @@ impl Control {
     pub(super) fn whip_entered(&mut self, now: Now, request: u64, seat: SeatId, room: RoomId, may: Privileges) {
         let Some(pending) = self.whips.pending.get(&request) else { return };
         let (app, user) = (pending.app, pending.user.clone());
+        self.streams.yield_seat(seat, carillon_call::Keeper::Media);
         let join = self.exchange.entered(seat, app, user.clone(), room.clone(), None, may);
         self.step(now, join);
         let name = self.whips.name_seat(Resource { app, user, room, seat });

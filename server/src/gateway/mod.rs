@@ -1,8 +1,9 @@
-//! HTTP and WebSocket: the demo page, the client modules, `/ws`, WHIP and WHEP.
+//! HTTP and WebSocket: the demo page, the client modules, `/ws`, WHIP, WHEP and HTTP-FLV.
 
 mod assets;
 mod demo;
 mod door;
+mod flv;
 mod reply;
 mod rest;
 pub mod session;
@@ -13,7 +14,7 @@ mod whip;
 mod ws;
 
 use crate::clock::Clock;
-use crate::control;
+use crate::{control, rtmp};
 use axum::Router;
 use axum::routing::{delete, get, post};
 use carillon_config::Config;
@@ -28,6 +29,7 @@ use tokio::net::TcpListener;
 #[derive(Debug)]
 pub struct Shared {
     pub control: control::Handle,
+    pub rtmp: rtmp::Handle,
     pub config: Arc<Config>,
     /// In development mode the one app and its key: the demo page signs users in by it.
     pub development: Option<(AppId, String)>,
@@ -44,6 +46,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/whip/{app}/{room}/{user}", post(whip::publish).options(whip::preflight))
         .route("/whep/{app}/{room}/{user}", post(whip::play).options(whip::preflight))
         .route("/resource/{id}", delete(whip::end).options(whip::preflight).fallback(whip::no_patch))
+        .route("/live/{app}/{room}/{file}", get(flv::play))
         .route("/v4/{service}/{command}", post(rest::ask))
         .route("/", get(assets::index))
         .route("/demo/", get(assets::index))
@@ -56,6 +59,12 @@ pub fn router(shared: Arc<Shared>) -> Router {
 /// Whether certificate and key, if any are named, can be used. Errors name the file.
 pub fn check_certificate(config: &Config) -> io::Result<()> {
     if config.listen.tls() { tls::check(&config.listen) } else { Ok(()) }
+}
+
+/// The certificate for RTMPS, followed as HTTPS follows it. Errors name the file.
+pub fn follow_certificate(config: &Config) -> io::Result<rtmp::TlsConfig> {
+    let tls = Tls::start(&config.listen)?;
+    Ok(Box::new(move || tls.current()))
 }
 
 /// Serves until `stop`; then what is under way is finished. WebSockets are closed by the control thread, and waited for.

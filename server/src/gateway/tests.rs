@@ -20,7 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 async fn start(config: Config, development: bool) -> (SocketAddr, Receiver<Input>) {
     let (control, inputs) = control::channel(config.limits.control_queue);
     let development = development.then(|| (AppId(1_400_000_000), "a key of development".to_owned()));
-    let shared = Shared { control, config: Arc::new(config), development, sockets: 0.into(), clock: Clock::start() };
+    let rtmp = crate::rtmp::prepare().expect("an epoll").handle;
+    let (config, clock) = (Arc::new(config), Clock::start());
+    let shared = Shared { control, rtmp, config, development, sockets: 0.into(), clock };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(serve(listener, Arc::new(shared), std::future::pending()));

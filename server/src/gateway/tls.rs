@@ -31,7 +31,11 @@ impl Tls {
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+        TlsAcceptor::from(self.current())
+    }
+
+    pub(super) fn current(&self) -> Arc<ServerConfig> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -8,9 +8,9 @@ mod socket;
 mod thread;
 
 pub use flv::{FlvBody, FlvRequest};
-pub use thread::{Listeners, start};
+pub use thread::{Listeners, Prepared, TlsConfig, prepare, start};
 
-use carillon_rtmp::{AdmissionId, ConnectionId, Refusal, Stats};
+use carillon_rtmp::{AdmissionId, ConnectionId, Flows, Refusal, Stats};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -20,14 +20,33 @@ use tokio::sync::oneshot;
 pub enum Input {
     /// The control side's answer to a question, and its word when it takes one back. There are never more of these than
     /// questions, and one connection asks one at a time.
-    Admitted { connection: ConnectionId, admission: AdmissionId, expected: bool },
-    Refused { connection: ConnectionId, admission: AdmissionId, refusal: Refusal },
-    Evict { connection: ConnectionId, admission: AdmissionId },
+    Admitted {
+        connection: ConnectionId,
+        admission: AdmissionId,
+        expected: bool,
+        allowed: Flows,
+    },
+    Refused {
+        connection: ConnectionId,
+        admission: AdmissionId,
+        refusal: Refusal,
+    },
+    Evict {
+        connection: ConnectionId,
+        admission: AdmissionId,
+    },
     /// A player by HTTP-FLV; their number is bounded by that of HTTP connections.
-    Flv { connection: ConnectionId, request: Box<FlvRequest> },
+    Flv {
+        connection: ConnectionId,
+        request: Box<FlvRequest>,
+    },
     /// It took something, and can take more.
-    FlvRoom { connection: ConnectionId },
-    FlvGone { connection: ConnectionId },
+    FlvRoom {
+        connection: ConnectionId,
+    },
+    FlvGone {
+        connection: ConnectionId,
+    },
     Stats(oneshot::Sender<Stats>),
     /// Publishers that can are asked to connect elsewhere or later.
     Drain,

@@ -5,10 +5,12 @@ use crate::address::Address;
 use crate::command::{AdmissionId, ConnectionId, Output, Refusal, Role};
 use crate::connection::{Connection, Doing, Kind, Player};
 use crate::media::Flow;
-use crate::stream::Source;
+use crate::stream::{Flows, Source};
 use bytes::Bytes;
 use std::time::Instant;
 
+/// What the control side gave.
+type Permission = (AdmissionId, Flows);
 /// What was asked for, and what the asker sent meanwhile.
 type Question = (Role, Box<Address>, Vec<(Flow, u32, Bytes)>);
 
@@ -22,19 +24,26 @@ impl Hub {
         self.outputs.push_back(Output::Admit { connection: id, admission, role, address });
     }
 
-    pub(super) fn admitted(&mut self, now: Instant, id: ConnectionId, admission: AdmissionId, expected: bool) {
+    pub(super) fn admitted(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        admission: AdmissionId,
+        expected: bool,
+        allowed: Flows,
+    ) {
         let Some((role, address, early)) = self.take_question(id, admission) else {
             // It went away, or does something else: what it was given is given back.
             return self.outputs.push_back(Output::Left { admission, on_purpose: true });
         };
         match role {
             Role::Publish => {
-                self.publish(now, id, admission, &address);
+                self.publish(now, id, (admission, allowed), &address);
                 for (flow, time, payload) in early {
                     self.media(now, id, flow, time, payload);
                 }
             }
-            Role::Play => self.play(now, id, admission, &address, expected),
+            Role::Play => self.play(now, id, (admission, allowed), &address, expected),
         }
     }
 
@@ -105,7 +114,7 @@ impl Hub {
     }
 
     /// Takes the stream over from whoever published it before: the address says that it is the same publisher.
-    fn publish(&mut self, now: Instant, id: ConnectionId, admission: AdmissionId, address: &Address) {
+    fn publish(&mut self, now: Instant, id: ConnectionId, (admission, allowed): Permission, address: &Address) {
         let stream_id = self.stream(&address.stream);
         let Some(stream) = self.streams.get_mut(&stream_id) else { return };
         let before = stream.source;
@@ -126,7 +135,7 @@ impl Hub {
         }
         self.stats.published += 1;
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.doing = Doing::Publishing { admission, stream: stream_id };
+            connection.doing = Doing::Publishing { admission, stream: stream_id, allowed };
             connection.since = now;
             if let Some(session) = connection.session() {
                 session.publish_started();
@@ -149,14 +158,21 @@ impl Hub {
     }
 
     /// A player that comes before its publisher waits, and is told nothing: phones give up after three refusals.
-    fn play(&mut self, now: Instant, id: ConnectionId, admission: AdmissionId, address: &Address, expected: bool) {
+    fn play(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        (admission, allowed): Permission,
+        address: &Address,
+        expected: bool,
+    ) {
         let stream_id = self.stream(&address.stream);
         let Some(stream) = self.streams.get_mut(&stream_id) else { return };
         let published = stream.source != Source::None;
         stream.players.push(id);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.since = now;
-        connection.doing = Doing::Playing { admission, stream: stream_id, player: Player::new() };
+        connection.doing = Doing::Playing { admission, stream: stream_id, player: Player::new(allowed) };
         self.stats.played += 1;
         let is_flv = matches!(connection.kind, Kind::Flv);
         if let Some(session) = connection.session() {

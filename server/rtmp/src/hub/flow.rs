@@ -22,13 +22,15 @@ impl Hub {
     /// A publisher's message. Others send none: what they send anyway is nothing to anybody.
     pub(super) fn media(&mut self, now: Instant, id: ConnectionId, flow: Flow, time: u32, payload: Bytes) {
         match self.doing(id) {
-            Some(&Doing::Publishing { stream, .. }) => self.carry(now, stream, flow, time, payload),
+            Some(&Doing::Publishing { stream, allowed, .. }) if allowed.allow(flow) => {
+                self.carry(now, stream, flow, time, payload);
+            }
             Some(Doing::Asking { .. }) => {
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.keep_early(flow, time, payload);
                 }
             }
-            Some(Doing::Nothing | Doing::Playing { .. }) | None => {}
+            Some(Doing::Nothing | Doing::Publishing { .. } | Doing::Playing { .. }) | None => {}
         }
     }
 
@@ -143,7 +145,7 @@ impl Hub {
         let (stream_id, admission, role) = match std::mem::replace(&mut connection.doing, Doing::Nothing) {
             // Who was asked is told when the answer comes.
             Doing::Nothing | Doing::Asking { .. } => return,
-            Doing::Publishing { admission, stream } => (stream, admission, Role::Publish),
+            Doing::Publishing { admission, stream, .. } => (stream, admission, Role::Publish),
             Doing::Playing { admission, stream, .. } => (stream, admission, Role::Play),
         };
         self.outputs.push_back(Output::Left { admission, on_purpose });
@@ -203,12 +205,12 @@ impl Hub {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Doing::Playing { player, .. } = &mut connection.doing else { return };
         match flow {
-            Flow::Audio => player.audio = on,
+            Flow::Audio => player.wanted.audio = on,
             Flow::Video => {
-                if on && !player.video {
+                if on && !player.wanted.video {
                     connection.outbox.want_key();
                 }
-                player.video = on;
+                player.wanted.video = on;
             }
             Flow::Data => {}
         }

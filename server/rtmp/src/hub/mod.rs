@@ -79,8 +79,8 @@ impl Hub {
                 Err(_) => self.refuse_flv(connection, Refusal::Address),
             },
             Command::Closed { connection } => self.closed(now, connection),
-            Command::Admitted { connection, admission, expected } => {
-                self.admitted(now, connection, admission, expected);
+            Command::Admitted { connection, admission, expected, allowed } => {
+                self.admitted(now, connection, admission, expected, allowed);
             }
             Command::Refused { connection, admission, refusal } => self.refused(now, connection, admission, refusal),
             Command::Evict { connection, admission } => self.evict(now, connection, admission),

@@ -77,7 +77,7 @@ impl World {
         self.tell(Command::OpenFlv { connection, remote, address: Address::parse("live/1", "", name) });
         self.hesitant = false;
         for (connection, admission) in std::mem::take(&mut self.asked) {
-            self.tell(Command::Admitted { connection, admission, expected });
+            self.tell(Command::Admitted { connection, admission, expected, allowed: crate::Flows::BOTH });
         }
         connection
     }
@@ -95,7 +95,8 @@ impl World {
                     self.asked.push((*connection, *admission));
                 }
                 &Output::Admit { connection, admission, .. } => {
-                    let admitted = Command::Admitted { connection, admission, expected: false };
+                    let admitted =
+                        Command::Admitted { connection, admission, expected: false, allowed: crate::Flows::BOTH };
                     self.hub.handle_command(self.now, admitted);
                 }
                 Output::Left { .. }

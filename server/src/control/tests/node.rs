@@ -90,6 +90,8 @@ pub(super) fn control(config: &Config, store: SqliteStore, now: Now, workers: Ve
         callbacks_waiting_max: 100,
         give_up_within: Duration::ZERO,
         workers,
+        rtmp: crate::rtmp::prepare().expect("an epoll").handle,
+        signed_life_max: Duration::from_secs(3600),
         random: Box::new(|| 7),
     });
     control.restore(now).unwrap();

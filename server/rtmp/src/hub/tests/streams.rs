@@ -208,7 +208,7 @@ fn what_a_publisher_sends_before_its_answer_is_kept() {
     publisher.headers(&mut world);
     publisher.picture(&mut world, KEY, 0, 1);
     let (connection, admission) = world.asked[0];
-    world.tell(Command::Admitted { connection, admission, expected: false });
+    world.tell(Command::Admitted { connection, admission, expected: false, allowed: Flows::BOTH });
     player.read(&mut world);
     player.codes();
     assert_eq!(player.media_heard(), ["video header @0", "audio header @0", "v1@0"]);
@@ -223,7 +223,7 @@ fn permission_that_comes_too_late_is_given_back() {
     let (connection, admission) = world.asked[0];
     client.close(&mut world);
     world.take_outputs();
-    world.tell(Command::Admitted { connection, admission, expected: false });
+    world.tell(Command::Admitted { connection, admission, expected: false, allowed: Flows::BOTH });
     assert_eq!(world.take_outputs(), [Output::Left { admission, on_purpose: true }]);
     assert_eq!(world.hub.stats().streams, 0);
 }

@@ -1,0 +1,426 @@
+//! The loop.
+
+use super::flv::Pipe;
+use super::socket::Socket;
+use super::{FlvRequest, Handle, Input};
+use crate::clock::Clock;
+use crate::control;
+use carillon_config::rtmp::Rtmp;
+use carillon_rtmp::{Command, ConnectionId, Hub, Output, Refusal};
+use mio::net::TcpListener;
+use mio::{Events, Interest, Poll, Token, Waker};
+use rustls::ServerConfig;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+const WAKE: Token = Token(0);
+const PLAIN: Token = Token(1);
+const TLS: Token = Token(2);
+/// Numbers of connections start here, so that they are tokens as well.
+const FIRST: u64 = 16;
+
+/// Bytes read from one socket before the next has its turn.
+const TURN_BYTES: usize = 256 * 1024;
+const BUFFER_BYTES: usize = 64 * 1024;
+/// Connections accepted before sockets have their turn.
+const ACCEPTS: usize = 64;
+/// Slices of one write. The kernel takes 1,024; more than fit the socket's buffer are for nothing.
+const SLICES: usize = 64;
+/// Writes to one socket before the next has its turn.
+const WRITES: usize = 8;
+/// The longest sleep.
+const IDLE: Duration = Duration::from_secs(1);
+/// How soon the control thread's full channel is tried again.
+const RETRY: Duration = Duration::from_millis(5);
+/// What waits for the control thread. Above, nobody new is asked about.
+const BACKLOG: usize = 4_096;
+
+/// The bound sockets.
+pub struct Listeners {
+    pub plain: std::net::TcpListener,
+    pub tls: Option<(std::net::TcpListener, TlsConfig)>,
+}
+
+/// The certificate in use, asked for at each handshake.
+pub type TlsConfig = Box<dyn Fn() -> Arc<ServerConfig> + Send>;
+
+/// The other threads' end, made before the thread is: control is told of it first.
+pub struct Prepared {
+    poll: Poll,
+    inputs: Receiver<Input>,
+    pub handle: Handle,
+}
+
+/// Errors: the kernel gives no epoll.
+pub fn prepare() -> io::Result<Prepared> {
+    let poll = Poll::new()?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+    let (sender, inputs) = channel();
+    let handle = Handle { inputs: sender, waker, connections: Arc::new(AtomicU64::new(FIRST)) };
+    Ok(Prepared { poll, inputs, handle })
+}
+
+/// Starts the thread; it ends after `Input::Stop`.
+pub fn start(
+    prepared: Prepared,
+    listeners: Listeners,
+    config: &Rtmp,
+    control: control::Handle,
+    clock: Clock,
+    seed: u64,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    let Prepared { poll, inputs, handle } = prepared;
+    let listen = |listener: std::net::TcpListener, token| {
+        listener.set_nonblocking(true)?;
+        let mut listener = TcpListener::from_std(listener);
+        poll.registry().register(&mut listener, token, Interest::READABLE)?;
+        io::Result::Ok(listener)
+    };
+    let plain = listen(listeners.plain, PLAIN)?;
+    let tls = listeners.tls.map(|(listener, config)| io::Result::Ok((listen(listener, TLS)?, config))).transpose()?;
+    let thread = Thread {
+        poll,
+        inputs,
+        handle,
+        plain,
+        tls,
+        hub: Hub::new(config.clone(), seed),
+        control,
+        clock,
+        sockets: BTreeMap::new(),
+        players: BTreeMap::new(),
+        ready: BTreeSet::new(),
+        unwritten: BTreeSet::new(),
+        backlog: VecDeque::new(),
+        accepting: false,
+    };
+    std::thread::Builder::new().name("rtmp".into()).spawn(move || thread.run())
+}
+
+/// A socket, and whether the kernel has taken all it can.
+struct Client {
+    socket: Socket,
+    blocked: bool,
+}
+
+struct Player {
+    pipe: Pipe,
+    started: Option<oneshot::Sender<Result<(), Refusal>>>,
+}
+
+struct Thread {
+    poll: Poll,
+    inputs: Receiver<Input>,
+    handle: Handle,
+    plain: TcpListener,
+    tls: Option<(TcpListener, TlsConfig)>,
+    hub: Hub,
+    control: control::Handle,
+    clock: Clock,
+    /// Bounded by the engine, which has those above its limits closed.
+    sockets: BTreeMap<ConnectionId, Client>,
+    players: BTreeMap<ConnectionId, Player>,
+    /// Sockets that may have more to read than one turn took.
+    ready: BTreeSet<ConnectionId>,
+    /// Sockets that may take more than one turn wrote.
+    unwritten: BTreeSet<ConnectionId>,
+    /// What the control thread had no room for, in order.
+    backlog: VecDeque<control::Input>,
+    /// A listener may have more.
+    accepting: bool,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(1_024);
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            let wait = self.wait();
+            match self.poll.poll(&mut events, Some(wait)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    tracing::error!(%error, "waiting for RTMP failed");
+                    std::thread::sleep(RETRY);
+                }
+            }
+            if !self.take_inputs() {
+                return;
+            }
+            for event in &events {
+                self.note(event);
+            }
+            if std::mem::take(&mut self.accepting) {
+                self.accept();
+            }
+            for id in std::mem::take(&mut self.ready) {
+                self.read(id, &mut buffer);
+                self.write_all();
+            }
+            let now = self.clock.now().instant;
+            if self.hub.poll_timeout().is_some_and(|(at, _)| at <= now) {
+                self.hub.handle_timeout(now);
+            }
+            self.settle();
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        if self.accepting || !self.ready.is_empty() || !self.unwritten.is_empty() {
+            return Duration::ZERO;
+        }
+        let now = self.clock.now().instant;
+        let next = self.hub.poll_timeout().map_or(IDLE, |(at, _)| at.saturating_duration_since(now));
+        if self.backlog.is_empty() { next.min(IDLE) } else { next.min(RETRY) }
+    }
+
+    /// `false`: stop.
+    fn take_inputs(&mut self) -> bool {
+        while let Ok(input) = self.inputs.try_recv() {
+            match input {
+                Input::Admitted { connection, admission, expected, allowed } => {
+                    self.tell(Command::Admitted { connection, admission, expected, allowed });
+                }
+                Input::Refused { connection, admission, refusal } => {
+                    self.tell(Command::Refused { connection, admission, refusal });
+                }
+                Input::Evict { connection, admission } => self.tell(Command::Evict { connection, admission }),
+                Input::Flv { connection, request } => self.open_flv(connection, *request),
+                Input::FlvRoom { connection } => self.fill(connection),
+                Input::FlvGone { connection } => {
+                    self.players.remove(&connection);
+                    self.tell(Command::Closed { connection });
+                }
+                Input::Stats(reply) => drop(reply.send(self.hub.stats())),
+                Input::Drain => self.tell(Command::Drain { tc_url: None }),
+                Input::Stop => return false,
+            }
+        }
+        true
+    }
+
+    fn note(&mut self, event: &mio::event::Event) {
+        match event.token() {
+            WAKE => {}
+            PLAIN | TLS => self.accepting = true,
+            Token(number) => {
+                let id = ConnectionId(number as u64);
+                if event.is_writable()
+                    && let Some(client) = self.sockets.get_mut(&id)
+                {
+                    client.blocked = false;
+                    self.write(id);
+                }
+                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                    self.ready.insert(id);
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self) {
+        for _ in 0..ACCEPTS {
+            let (plain, tls) = (self.plain.accept(), self.tls.as_ref().map(|(listener, _)| listener.accept()));
+            let mut any = false;
+            for (accepted, secure) in [(Some(plain), false), (tls, true)] {
+                match accepted {
+                    Some(Ok((stream, remote))) => {
+                        any = true;
+                        self.open(stream, remote.ip(), secure);
+                    }
+                    Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => {}
+                    Some(Err(error)) => tracing::warn!(%error, "RTMP: accepting failed"),
+                    None => {}
+                }
+            }
+            if !any {
+                return;
+            }
+        }
+        self.accepting = true;
+    }
+
+    fn open(&mut self, stream: mio::net::TcpStream, remote: IpAddr, secure: bool) {
+        let id = self.handle.next_connection();
+        let config = self.tls.as_ref().filter(|_| secure).map(|(_, config)| config());
+        let socket = match config {
+            Some(config) => Socket::tls(stream, config),
+            None => Ok(Socket::plain(stream)),
+        };
+        let registered = socket.and_then(|mut socket| {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            self.poll.registry().register(socket.stream(), Token(id.0 as usize), interest).map(|()| socket)
+        });
+        match registered {
+            Ok(socket) => {
+                self.sockets.insert(id, Client { socket, blocked: false });
+                self.tell(Command::Open { connection: id, remote });
+                self.ready.insert(id);
+            }
+            Err(error) => tracing::warn!(%error, "RTMP: a connection could not be taken"),
+        }
+    }
+
+    fn open_flv(&mut self, id: ConnectionId, request: FlvRequest) {
+        let FlvRequest { remote, address, pipe, started } = request;
+        self.players.insert(id, Player { pipe, started });
+        self.tell(Command::OpenFlv { connection: id, remote, address });
+    }
+
+    fn read(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+        let mut left = TURN_BYTES;
+        while let Some(client) = self.sockets.get_mut(&id) {
+            if left == 0 {
+                self.ready.insert(id);
+                return;
+            }
+            match client.socket.read(buffer) {
+                Ok(0) => return self.close(id),
+                Ok(count) => {
+                    left = left.saturating_sub(count);
+                    let now = self.clock.now().instant;
+                    self.hub.handle_bytes(now, id, &buffer[..count]);
+                    self.drain();
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    tracing::debug!(%error, "an RTMP connection ended");
+                    return self.close(id);
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, command: Command) {
+        self.hub.handle_command(self.clock.now().instant, command);
+        self.drain();
+    }
+
+    /// Everything that follows from what happened in this pass.
+    fn settle(&mut self) {
+        self.drain();
+        std::mem::take(&mut self.unwritten).into_iter().for_each(|id| self.write(id));
+        self.write_all();
+        while let Some(input) = self.backlog.pop_front() {
+            if let Err(input) = self.control.send(input) {
+                self.backlog.push_front(*input);
+                break;
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.hub.poll_output() {
+            match output {
+                Output::Admit { connection, admission, .. } if self.backlog.len() >= BACKLOG => {
+                    let refused = Command::Refused { connection, admission, refusal: Refusal::Overloaded };
+                    self.hub.handle_command(self.clock.now().instant, refused);
+                }
+                Output::Admit { connection, admission, role, address } => {
+                    let question = control::StreamQuestion { connection, admission, role, address };
+                    self.tell_control(control::Input::StreamAdmit(question));
+                }
+                Output::Left { admission, on_purpose } => {
+                    self.tell_control(control::Input::StreamLeft { admission, on_purpose });
+                }
+                Output::Flows { stream, flows } => self.tell_control(control::Input::StreamFlows { stream, flows }),
+                Output::FlvStarted { connection } => {
+                    if let Some(started) = self.players.get_mut(&connection).and_then(|player| player.started.take()) {
+                        let _ = started.send(Ok(()));
+                    }
+                }
+                Output::FlvRefused { connection, refusal } => {
+                    let player = self.players.remove(&connection);
+                    if let Some(started) = player.and_then(|player| player.started) {
+                        let _ = started.send(Err(refusal));
+                    }
+                    self.hub.handle_command(self.clock.now().instant, Command::Closed { connection });
+                }
+                Output::Close { connection } => self.close(connection),
+                Output::Published { .. }
+                | Output::Wanted { .. }
+                | Output::KeyframeWanted { .. }
+                | Output::Tapped { .. } => {}
+            }
+        }
+    }
+
+    fn tell_control(&mut self, input: control::Input) {
+        if !self.backlog.is_empty() {
+            return self.backlog.push_back(input);
+        }
+        if let Err(input) = self.control.send(input) {
+            self.backlog.push_back(*input);
+        }
+    }
+
+    fn write_all(&mut self) {
+        while let Some(id) = self.hub.poll_writable() {
+            if self.players.contains_key(&id) {
+                self.fill(id);
+            } else {
+                self.write(id);
+            }
+        }
+    }
+
+    fn write(&mut self, id: ConnectionId) {
+        match self.write_turn(id) {
+            Ok(true) => {}
+            Ok(false) => drop(self.unwritten.insert(id)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if let Some(client) = self.sockets.get_mut(&id) {
+                    client.blocked = true;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "an RTMP connection ended");
+                self.close(id);
+            }
+        }
+    }
+
+    /// `false`: there is more. `WouldBlock`: an event tells when the socket takes more.
+    fn write_turn(&mut self, id: ConnectionId) -> io::Result<bool> {
+        let Self { sockets, hub, clock, .. } = self;
+        let Some(client) = sockets.get_mut(&id).filter(|client| !client.blocked) else { return Ok(true) };
+        client.socket.flush()?;
+        for _ in 0..WRITES {
+            let mut slices: Vec<IoSlice<'_>> = Vec::new();
+            hub.gather(id, &mut slices, SLICES);
+            if slices.is_empty() {
+                return Ok(true);
+            }
+            let count = client.socket.write(&slices)?;
+            drop(slices);
+            hub.handle_written(clock.now().instant, id, count);
+        }
+        Ok(false)
+    }
+
+    /// Gives a player by HTTP what it has room for.
+    fn fill(&mut self, id: ConnectionId) {
+        let Self { players, hub, clock, .. } = self;
+        let Some(player) = players.get(&id) else { return };
+        if !player.pipe.fill(|| hub.take_flv(clock.now().instant, id)) {
+            self.close(id);
+        }
+        self.drain();
+    }
+
+    /// The socket, or the HTTP body's end, goes with its entry here.
+    fn close(&mut self, id: ConnectionId) {
+        if let Some(mut client) = self.sockets.remove(&id) {
+            let _ = self.poll.registry().deregister(client.socket.stream());
+        }
+        self.players.remove(&id);
+        self.hub.handle_command(self.clock.now().instant, Command::Closed { connection: id });
+    }
+}

@@ -94,6 +94,7 @@ impl Model {
             | Command::Ask { .. }
             | Command::NotSent { .. }
             | Command::EnterWithoutSession { .. }
+            | Command::Attach { .. }
             | Command::SetTracks { .. }
             | Command::Kick { .. }
             | Command::Dissolve { .. }

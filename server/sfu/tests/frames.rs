@@ -9,10 +9,12 @@ use carillon_config::media::Media;
 use carillon_proto::frame::{Frame, FrameCodec};
 use carillon_proto::gateway::TrackName::{self, Camera, Microphone};
 use carillon_proto::payload::h264;
-use carillon_sfu::{Command, Event, FeedFact, FeedRefusal, FrameOutput, ParticipantId, Privileges, TapId, TapOutput};
+use carillon_sfu::{
+    Command, Event, FeedFact, FeedRefusal, FrameOutput, ParticipantId, Privileges, TapId, TapOutput, VideoPolicy,
+};
 use std::time::Instant;
 use str0m::format::Codec;
-use str0m::media::{Frequency, MediaTime, Mid};
+use str0m::media::{Direction, Frequency, MediaTime, Mid};
 use support::{A, ROOM, Want, World, ms};
 
 /// It publishes by another wire.
@@ -318,4 +320,36 @@ fn a_silent_track_is_told_and_its_return_too() {
     page.run(&mut world, 200);
     let silences = tapped(&world, TAP).into_iter().filter(|o| matches!(o, TapOutput::Silent(_))).count();
     assert_eq!(silences, 2);
+}
+
+/// The codecs of the answered section of `mid`, and whether it has the orientation extension.
+fn answered(world: &World, mid: Mid) -> (Vec<String>, bool) {
+    let answer = carillon_proto::sdp::Session::parse(&world.last_answer).expect("a good answer");
+    let section = answer.sections.iter().find(|s| s.mid.as_deref() == Some(&*mid.to_string())).expect("there");
+    let named = section.payloads.iter().map(|p| p.name.to_ascii_uppercase()).filter(|name| name != "RTX");
+    let upright = section.extensions.iter().any(|e| e.uri == "urn:3gpp:video-orientation");
+    (named.collect(), upright)
+}
+
+#[test]
+fn a_room_that_wants_h264_has_its_publishers_offer_again() {
+    let mut world = World::new(Media::default());
+    let [a_audio, a_video, _, b_video] = support::pair(&mut world);
+    support::talk(&mut world, 1, a_audio, a_video);
+    let (codecs, turned) = answered(&world, b_video);
+    assert!(codecs.contains(&"VP8".to_owned()) && turned, "{codecs:?}");
+    let wanted = |world: &World| {
+        world.events.iter().filter(|e| matches!(e, Event::RenegotiationWanted { participant: A })).count()
+    };
+    let policy = |video| Command::SetRoomCodec { room: ROOM, video };
+    world.command(policy(VideoPolicy::H264));
+    world.command(policy(VideoPolicy::H264));
+    assert_eq!(wanted(&world), 1, "A publishes VP8");
+    world.redirect(0, a_video, Direction::Inactive);
+    world.redirect(0, a_video, Direction::SendOnly);
+    let (codecs, turned) = answered(&world, a_video);
+    assert!(!codecs.is_empty() && codecs.iter().all(|codec| codec == "H264") && !turned, "{codecs:?}");
+    world.command(policy(VideoPolicy::Any));
+    world.command(policy(VideoPolicy::H264));
+    assert_eq!(wanted(&world), 1, "it publishes H.264 now");
 }

@@ -57,3 +57,42 @@ test('an entry without an answer is taken back', async () => {
   assert.deepEqual(gateway.asked.map(({ verb, body }) => [verb, body.room]), [['room.enter', 7], ['room.leave', 7]]);
   assert.equal(room.room, null);
 });
+
+test('a wish for another codec makes a new offer of the sections that there are', async () => {
+  const gateway = new Gateway();
+  const room = new RoomClient(gateway, { RTCPeerConnection: /** @type {any} */ (StillConnection) });
+  room.publish('camera', { track: null });
+  const entering = room.enter(7);
+  gateway.asked[0].resolve({ room: 7, participants: [], may: [] });
+  await entering;
+  await settled();
+  const offers = () => gateway.asked.filter(({ verb }) => verb === 'room.offer');
+  assert.equal(offers().length, 1);
+  offers()[0].resolve({ sdp: 'answer' });
+  await settled();
+  gateway.emit('room.renegotiate', { room: 8 });
+  gateway.emit('room.renegotiate', { room: 7 });
+  await settled();
+  assert.equal(offers().length, 2, 'of this room alone');
+  assert.deepEqual(offers()[1].body.publish, offers()[0].body.publish);
+  room.leave();
+});
+
+/** A peer connection that never connects. */
+class StillConnection {
+  connectionState = 'new';
+  addTransceiver(_kind, { direction }) {
+    const sender = { replaceTrack: async () => {}, getParameters: () => ({}) };
+    return { mid: '0', direction, currentDirection: null, sender, receiver: {} };
+  }
+  async createOffer() {
+    return { type: 'offer', sdp: 'offer' };
+  }
+  async setLocalDescription(offer) {
+    this.localDescription = offer;
+  }
+  async setRemoteDescription(answer) {
+    this.remoteDescription = answer;
+  }
+  close() {}
+}

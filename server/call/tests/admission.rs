@@ -157,9 +157,7 @@ fn ringing_room_outlives_its_lost_caller() {
 #[test]
 fn kicked_user_returns_by_invitation_only() {
     let mut w = World::new();
-    let invite = group_call("g1", "amy", &["ben", "cat"]);
-    w.enter("amy").unwrap();
-    w.send("amy", "", &invite);
+    let invite = w.ring_group("g1", "amy", &["ben", "cat"]);
     for name in ["ben", "cat"] {
         w.enter(name).unwrap();
         w.send(name, "", &invite.accept(user(name)));

@@ -18,11 +18,8 @@ fn attribute(w: &World) -> Option<Value> {
 #[test]
 fn group_of_four_answers_rejects_and_misses() {
     let mut w = World::new();
-    let invite = group_call("g1", "amy", &["ben", "cat", "dan"]);
-    w.enter("amy").unwrap();
-    w.send("amy", "", &invite);
-    w.enter("ben").unwrap();
-    w.send("ben", "", &invite.accept(user("ben")));
+    let invite = w.ring_group("g1", "amy", &["ben", "cat", "dan"]);
+    w.pick_up("ben", &invite);
     assert_eq!(w.phase("amy"), Some(CallPhase::Connected));
     w.send("cat", "", &invite.reject(user("cat")));
     let state = w.state("amy").unwrap();
@@ -47,17 +44,13 @@ fn group_of_four_answers_rejects_and_misses() {
 #[test]
 fn group_call_waits_for_the_undecided_when_the_first_leaves() {
     let mut w = World::new();
-    let invite = group_call("g1", "amy", &["ben", "cat"]);
-    w.enter("amy").unwrap();
-    w.send("amy", "", &invite);
-    w.enter("ben").unwrap();
-    w.send("ben", "", &invite.accept(user("ben")));
+    let invite = w.ring_group("g1", "amy", &["ben", "cat"]);
+    w.pick_up("ben", &invite);
     let notice = Signal::hang_up(invite_id("h1"), user("ben"), vec![], Some(team()), MediaType::Video, 4);
     w.send("ben", "", &notice);
     w.leave("ben").unwrap();
     assert_eq!(w.phase("amy"), Some(CallPhase::Connected));
-    w.enter("cat").unwrap();
-    w.send("cat", "", &invite.accept(user("cat")));
+    w.pick_up("cat", &invite);
     w.leave("cat").unwrap();
     assert_eq!(w.results(), [CallResult::NormalEnd]);
 }
@@ -65,15 +58,11 @@ fn group_call_waits_for_the_undecided_when_the_first_leaves() {
 #[test]
 fn invited_later_belongs_to_the_same_call() {
     let mut w = World::new();
-    let invite = group_call("g1", "amy", &["ben"]);
-    w.enter("amy").unwrap();
-    w.send("amy", "", &invite);
-    w.enter("ben").unwrap();
-    w.send("ben", "", &invite.accept(user("ben")));
+    let invite = w.ring_group("g1", "amy", &["ben"]);
+    w.pick_up("ben", &invite);
     let more = group_call("g2", "ben", &["eve"]).adding_to(CallId::new("g1").unwrap(), vec![user("amy")]);
     w.send("ben", "", &more);
-    w.enter("eve").unwrap();
-    w.send("eve", "", &more.accept(user("eve")));
+    w.pick_up("eve", &more);
     assert_eq!(w.state("eve").unwrap().call.as_str(), "g1");
     assert_eq!(w.state("eve").unwrap().connected.len(), 3);
     for name in ["amy", "ben"] {
@@ -86,11 +75,8 @@ fn invited_later_belongs_to_the_same_call() {
 #[test]
 fn member_joins_a_running_call_without_a_word() {
     let mut w = World::new();
-    let invite = group_call("g1", "amy", &["ben"]);
-    w.enter("amy").unwrap();
-    w.send("amy", "", &invite);
-    w.enter("ben").unwrap();
-    w.send("ben", "", &invite.accept(user("ben")));
+    let invite = w.ring_group("g1", "amy", &["ben"]);
+    w.pick_up("ben", &invite);
     w.enter("dan").unwrap();
     assert_eq!(w.state("dan").unwrap().connected, [user("amy"), user("ben"), user("dan")]);
     w.leave("amy").unwrap();
@@ -103,17 +89,14 @@ fn member_joins_a_running_call_without_a_word() {
 #[test]
 fn group_attribute_shows_the_running_call() {
     let mut w = World::new();
-    let invite = group_call("g1", "amy", &["ben"]);
-    w.enter("amy").unwrap();
-    w.send("amy", "", &invite);
+    let invite = w.ring_group("g1", "amy", &["ben"]);
     let users = |names: &[&str]| names.iter().map(|name| json!({"userid": name})).collect::<Vec<_>>();
     assert_eq!(
         attribute(&w).unwrap(),
         json!({"business_type": "callkit", "call_id": "g1", "group_id": "team", "room_id": "52011",
             "room_id_type": 1, "call_media_type": "video", "user_list": users(&["amy"])})
     );
-    w.enter("ben").unwrap();
-    w.send("ben", "", &invite.accept(user("ben")));
+    w.pick_up("ben", &invite);
     assert_eq!(attribute(&w).unwrap()["user_list"], json!(users(&["amy", "ben"])));
     w.leave("ben").unwrap();
     assert_eq!(attribute(&w), None);
@@ -123,9 +106,7 @@ fn group_attribute_shows_the_running_call() {
 #[test]
 fn cancel_of_a_ringing_group_call_ends_it() {
     let mut w = World::new();
-    let invite = group_call("g1", "amy", &["ben", "cat"]);
-    w.enter("amy").unwrap();
-    w.send("amy", "", &invite);
+    let invite = w.ring_group("g1", "amy", &["ben", "cat"]);
     w.send("amy", "", &invite.cancel(vec![user("ben"), user("cat")]));
     w.leave("amy").unwrap();
     assert_eq!(w.results(), [CallResult::Cancel]);
@@ -135,11 +116,8 @@ fn cancel_of_a_ringing_group_call_ends_it() {
 #[test]
 fn callers_hang_up_in_a_group_takes_back_what_rings() {
     let mut w = World::new();
-    let invite = group_call("g1", "amy", &["ben", "cat"]);
-    w.enter("amy").unwrap();
-    w.send("amy", "", &invite);
-    w.enter("ben").unwrap();
-    w.send("ben", "", &invite.accept(user("ben")));
+    let invite = w.ring_group("g1", "amy", &["ben", "cat"]);
+    w.pick_up("ben", &invite);
     w.send("amy", "", &Signal::hang_up(invite_id("h1"), user("amy"), vec![], Some(team()), MediaType::Video, 9));
     w.send("amy", "", &invite.cancel(vec![user("cat")]));
     assert_eq!(w.results(), [CallResult::NormalEnd]);
@@ -148,11 +126,8 @@ fn callers_hang_up_in_a_group_takes_back_what_rings() {
 #[test]
 fn nobody_left_takes_back_what_still_rings() {
     let mut w = World::new();
-    let invite = group_call("g1", "amy", &["ben", "cat"]);
-    w.enter("amy").unwrap();
-    w.send("amy", "", &invite);
-    w.enter("ben").unwrap();
-    w.send("ben", "", &invite.accept(user("ben")));
+    let invite = w.ring_group("g1", "amy", &["ben", "cat"]);
+    w.pick_up("ben", &invite);
     w.leave("amy").unwrap();
     w.leave("ben").unwrap();
     assert_eq!(w.results(), [CallResult::NormalEnd]);
@@ -167,9 +142,7 @@ fn order_of_results_in_a_group_nobody_accepts() {
         let mut w = World::new();
         let names = ["ben", "cat", "dan"];
         w.people.offline.insert(user("dan"));
-        let invite = group_call("g1", "amy", &names[..answers.len()]);
-        w.enter("amy").unwrap();
-        w.send("amy", "", &invite);
+        let invite = w.ring_group("g1", "amy", &names[..answers.len()]);
         for (name, answer) in names.iter().zip(answers) {
             match *answer {
                 "reject" => w.send(name, "", &invite.reject(user(name))),

@@ -150,9 +150,7 @@ fn invitations_of_one_call_have_a_bound() {
 #[test]
 fn member_who_came_without_an_answer_has_joined_when_the_time_is_over() {
     let mut w = World::new();
-    let invite = group_call("g1", "amy", &["ben"]);
-    w.enter("amy").unwrap();
-    w.send("amy", "", &invite);
+    let invite = w.ring_group("g1", "amy", &["ben"]);
     w.enter("ben").unwrap();
     w.send("amy", "", &invite.time_out(vec![user("ben")]));
     assert_eq!(w.phase("ben"), Some(CallPhase::Connected));

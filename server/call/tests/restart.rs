@@ -110,11 +110,8 @@ fn switch_request_and_kick_outlive_it_too() {
 #[test]
 fn group_attribute_is_not_written_again_but_removed_at_the_end() {
     let mut w = World::new();
-    let invite = group_call("g1", "amy", &["ben"]);
-    w.enter("amy").unwrap();
-    w.send("amy", "", &invite);
-    w.enter("ben").unwrap();
-    w.send("ben", "", &invite.accept(user("ben")));
+    let invite = w.ring_group("g1", "amy", &["ben"]);
+    w.pick_up("ben", &invite);
     w.attributes.clear();
     w.restart(secs(1));
     w.enter_as(APP, "amy", 2, ROOM, None).unwrap();

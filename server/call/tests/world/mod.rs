@@ -369,6 +369,20 @@ impl World {
         assert_eq!(self.board.poll_timeout(), None);
     }
 
+    /// `from` is in the room and rings the group's `to`.
+    pub fn ring_group(&mut self, id: &str, from: &str, to: &[&str]) -> Signal {
+        let invite = group_call(id, from, to);
+        self.enter(from).unwrap();
+        self.send(from, "", &invite);
+        invite
+    }
+
+    /// Enters the room and accepts.
+    pub fn pick_up(&mut self, name: &str, invite: &Signal) {
+        self.enter(name).unwrap();
+        self.send(name, "", &invite.accept(user(name)));
+    }
+
     /// amy calls ben, ben accepts, both are inside.
     pub fn connect(&mut self) -> Signal {
         let invite = call("i1", "amy", "ben");

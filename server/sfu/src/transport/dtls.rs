@@ -15,8 +15,9 @@ const HANDSHAKE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30
 /// A flight is repeated after this, then after twice as long each time; what the client repeats is answered no sooner.
 /// WebRTC's 50 ms to 100 ms, not the second of RFC 6347 section 4.2.4.1: on a bad path each try counts.
 const FLIGHT_REPEATED: std::time::Duration = std::time::Duration::from_millis(100);
-/// The last flight is repeated at least this often: 100 bytes.
-const LAST_FLIGHT_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+/// Besides, what the client has not answered goes out again this often, evenly: where four of five datagrams are lost, ever
+/// longer pauses would use up the client's patience before a flight is whole.
+const FLIGHT_AGAIN: std::time::Duration = std::time::Duration::from_millis(200);
 /// Never the bound: that is the time above.
 const FLIGHT_REPEATS: usize = 30;
 
@@ -27,15 +28,15 @@ pub(super) struct Handshake {
     identified: bool,
     timeout: Option<Instant>,
     records: Vec<Vec<u8>>,
-    last: Option<LastFlight>,
+    flight: Option<Flight>,
 }
 
 /// What the client lacks if it was lost: the client repeats its own flight ever more seldom, and both may be lost again.
-/// So it goes out again, the same bytes, until the client shows that it has the keys.
-struct LastFlight {
+/// So it goes out again, the same bytes, until the client's next one comes, the last until the client shows that it has
+/// the keys.
+struct Flight {
     records: Vec<Vec<u8>>,
     due: Instant,
-    wait: std::time::Duration,
 }
 
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl Handshake {
         let mut dtls = Dtls::new_12(config(), own, now);
         dtls.set_active(false);
         let mut handshake =
-            Self { dtls, fingerprint, identified: false, timeout: None, records: Vec::new(), last: None };
+            Self { dtls, fingerprint, identified: false, timeout: None, records: Vec::new(), flight: None };
         // dimpl draws its random here, and without a cookie round trip the first ClientHello already needs it.
         handshake.handle_timeout(now);
         handshake
@@ -71,9 +72,8 @@ impl Handshake {
         match self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(datagram)) {
             Ok(()) => {
                 let events = self.drain(now);
-                if events.iter().any(|event| matches!(event, HandshakeEvent::Keys(_))) {
-                    let (records, wait) = (self.records.clone(), FLIGHT_REPEATED);
-                    self.last = Some(LastFlight { records, due: now + wait, wait });
+                if !self.records.is_empty() {
+                    self.flight = Some(Flight { records: self.records.clone(), due: now + FLIGHT_REPEATED });
                 }
                 events
             }
@@ -83,20 +83,19 @@ impl Handshake {
 
     /// Something came under the new keys: the client has our last flight.
     pub(super) fn confirm(&mut self) {
-        self.last = None;
+        self.flight = None;
     }
 
-    /// When the last flight goes out again.
+    /// When the newest flight goes out again.
     pub(super) fn repeat_due(&self) -> Option<Instant> {
-        self.last.as_ref().map(|last| last.due)
+        self.flight.as_ref().map(|flight| flight.due)
     }
 
-    /// Puts the last flight to the records once more, where it is due.
+    /// Puts the newest flight to the records once more, where it is due.
     pub(super) fn repeat(&mut self, now: Instant) {
-        let Some(last) = self.last.as_mut().filter(|last| last.due <= now) else { return };
-        self.records.extend_from_slice(&last.records);
-        last.wait = (last.wait * 2).min(LAST_FLIGHT_WAIT_MAX);
-        last.due = now + last.wait;
+        let Some(flight) = self.flight.as_mut().filter(|flight| flight.due <= now) else { return };
+        self.records.extend_from_slice(&flight.records);
+        flight.due = now + FLIGHT_AGAIN;
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<HandshakeEvent> {

@@ -366,10 +366,14 @@ impl Transport {
             }
             self.handshaken(now, events);
         }
-        let way_out = self.way_out().filter(|_| self.phase == Phase::Connected);
-        if let (Some(handshake), Some(path)) = (&mut self.handshake, way_out) {
+        let (way_out, open) = (self.way_out(), matches!(self.phase, Phase::Connecting | Phase::Connected));
+        if let Some(handshake) = self.handshake.as_mut().filter(|_| open) {
             handshake.repeat(now);
-            self.send_records(path);
+            match way_out {
+                Some(path) => self.send_records(path),
+                // Its connection ended: what was for it goes nowhere.
+                None => drop(handshake.take_records()),
+            }
         }
     }
 
@@ -381,7 +385,7 @@ impl Transport {
         };
         // The crate names a far deadline also when nothing is open; once the keys are there nothing is repeated.
         let dtls = self.handshake.as_ref().and_then(|handshake| match (self.srtp.is_some(), self.phase) {
-            (false, _) => handshake.poll_timeout(),
+            (false, _) => handshake.poll_timeout().into_iter().chain(handshake.repeat_due()).min(),
             (true, Phase::Connected) => handshake.repeat_due(),
             (true, Phase::Connecting | Phase::Lost | Phase::Closed) => None,
         });

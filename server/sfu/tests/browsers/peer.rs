@@ -52,12 +52,14 @@ pub struct Peer {
 
 impl Peer {
     pub fn new(now: Instant, participant: ParticipantId, address: SocketAddr, server: SocketAddr, fps: f64) -> Self {
+        let mut link = Link::new(now, address, server);
+        link.check_often();
         Self {
             participant,
             address,
             up: 0,
             down: 0,
-            link: Link::new(now, address, server),
+            link,
             sender: None,
             wants: Vec::new(),
             players: Vec::new(),

@@ -12,6 +12,7 @@ mod churn;
 mod client;
 mod feedback;
 mod hostile;
+#[allow(dead_code, reason = "shared with the model of browsers")]
 mod link;
 mod network;
 mod paths;

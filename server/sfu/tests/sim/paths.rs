@@ -101,12 +101,12 @@ fn a_last_flight_that_is_lost_three_times_still_connects() {
     check_whole(&world, 23);
 }
 
-/// One page that connects anew whenever its connection failed, while STUN and DTLS are lost. Yields how long it took and
-/// how many connections.
-fn connect_through(seed: u64, loss_percent: usize) -> (Duration, usize) {
+/// One page that connects anew whenever its connection failed, while STUN and DTLS are lost on the ways that `lossy` says.
+/// Yields how long it took and how many connections.
+fn connect_through(seed: u64, loss_percent: usize, lossy: fn(Way) -> bool) -> (Duration, usize) {
     let mut world = World::new(seed, Leg::GOOD, Leg::GOOD);
     let mut dice = Dice(seed + 1_000);
-    world.filter = Box::new(move |_, _, bytes| is_handshake(bytes) && dice.below(100) < loss_percent);
+    world.filter = Box::new(move |way, _, bytes| is_handshake(bytes) && lossy(way) && dice.below(100) < loss_percent);
     let start = world.now.instant;
     for attempt in 1..=20 {
         let n = world.join(ROOM, true);
@@ -124,7 +124,7 @@ fn connect_through(seed: u64, loss_percent: usize) -> (Duration, usize) {
 
 #[test]
 fn a_handshake_that_loses_half_of_its_datagrams_seldom_needs_a_second_connection() {
-    let attempts: usize = (0..20).map(|seed| connect_through(seed, 50).1).sum();
+    let attempts: usize = (0..20).map(|seed| connect_through(seed, 50, |_| true).1).sum();
     // About one page in a hundred does: a flight may be lost ten times in the 30 s that a connection has.
     assert!(attempts <= 24, "{attempts} connections for 20 pages");
 }
@@ -133,7 +133,16 @@ fn a_handshake_that_loses_half_of_its_datagrams_seldom_needs_a_second_connection
 fn a_handshake_that_loses_four_of_five_datagrams_connects_in_the_end() {
     let mut attempts = 0;
     for seed in 0..20 {
-        attempts += connect_through(seed, 80).1;
+        attempts += connect_through(seed, 80, |_| true).1;
     }
     assert!(attempts <= 80, "{attempts} connections for 20 pages");
+}
+
+#[test]
+fn a_handshake_whose_answers_are_lost_four_times_of_five_is_through_within_seconds() {
+    let mut took: Vec<(Duration, usize)> =
+        (0..20).map(|seed| connect_through(seed, 80, |way| way == Way::Down)).collect();
+    assert!(took.iter().all(|(_, attempts)| *attempts == 1), "{took:?}");
+    took.sort_unstable();
+    assert!(took[14].0 <= ms(5_000) && took[19].0 <= ms(15_000), "{took:?}");
 }

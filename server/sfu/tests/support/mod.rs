@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::wildcard_enum_match_arm, reason = "virtual time starts somewhere")]
 
 use carillon_config::media::Media;
+use carillon_loadtest::impair::{self, Fate, Traffic};
 use carillon_proto::frame::Frame;
 use carillon_proto::gateway::TrackName;
 use carillon_proto::time::{Now, UnixMillis};
@@ -71,6 +72,9 @@ pub struct World {
     pub packet_bytes: usize,
     /// Whether a datagram is lost: true for upwards (to the server), the peer, its bytes.
     pub lose: Lose,
+    /// Of single ways, by direction (true for upwards) and peer; in place of delay and jitter of all.
+    pub weather: BTreeMap<(bool, usize), impair::Link>,
+    started: Instant,
     /// Everything the server sealed, by peer, SSRC and number: the same number must never carry other bytes.
     ledger: HashMap<(SocketAddr, u32, u16), Vec<u8>>,
     wire: BTreeMap<(Instant, u64), (bool, usize, Vec<u8>)>,
@@ -108,6 +112,8 @@ impl World {
             frames_out: Vec::new(),
             packet_bytes: 1_000,
             lose: Box::new(|_, _, _| false),
+            weather: BTreeMap::new(),
+            started: now.instant,
             ledger: HashMap::new(),
             wire: BTreeMap::new(),
             serial: 0,
@@ -421,6 +427,15 @@ impl World {
 
     fn put(&mut self, up: bool, n: usize, bytes: Vec<u8>) {
         if (self.lose)(up, n, &bytes) {
+            return;
+        }
+        if let Some(link) = self.weather.get_mut(&(up, n)) {
+            let fate = link.offer(self.now.instant - self.started, bytes.len(), Traffic::of(&bytes));
+            let Fate::Arrives { at, again_at } = fate else { return };
+            for at in [Some(at), again_at].into_iter().flatten() {
+                self.serial += 1;
+                self.wire.insert((self.started + at, self.serial), (up, n, bytes.clone()));
+            }
             return;
         }
         self.serial += 1;

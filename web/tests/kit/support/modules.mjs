@@ -15,9 +15,11 @@ export const SPEED = Number(process.env.KIT_SPEED) || 10;
 
 /** Timers that run faster, and stop with their device. */
 export class Timers {
+  /** Time stands still for the engines: a busy machine takes longer for a new connection than a scaled ring lasts. */
+  static held = false;
   #running = new Set();
   setTimeout = (fn, ms, ...rest) => this.#keep(setTimeout(fn, (ms ?? 0) / SPEED, ...rest));
-  setInterval = (fn, ms, ...rest) => this.#keep(setInterval(fn, (ms ?? 0) / SPEED, ...rest));
+  setInterval = (fn, ms, ...rest) => this.#keep(setInterval(() => Timers.held || fn(...rest), (ms ?? 0) / SPEED));
 
   stop() {
     for (const timer of this.#running) clearTimeout(timer);

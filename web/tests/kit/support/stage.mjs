@@ -1,5 +1,6 @@
 // Where one sequence plays: its own app, its devices, and a wait until nobody has anything more to say.
 import { Device } from './device.mjs';
+import { Timers } from './modules.mjs';
 import { until } from './world.mjs';
 
 export class Stage {
@@ -51,11 +52,15 @@ export class Stage {
   async reconnects(device) {
     const [before] = device.sockets;
     device.dropSocket();
-    await until(() => [...device.sockets].some((socket) => socket !== before && socket.readyState === 1), `${device.name} is back`);
+    await held(until(() => [...device.sockets].some((socket) => socket !== before && socket.readyState === 1), `${device.name} is back`));
   }
 
   /** The server goes, comes again, and everybody is back. */
-  async restart() {
+  restart() {
+    return held(this.#restart());
+  }
+
+  async #restart() {
     const before = new Map(this.all.map((device) => [device, [...device.sockets]]));
     await this.server.restart();
     for (const [device, old] of before) {
@@ -78,5 +83,15 @@ export class Stage {
 
   #listen(of, user) {
     if (!this.conversations.some((one) => one.of === of && one.with.user === user)) this.conversations.push({ of, with: { user } });
+  }
+}
+
+/** @template T @param {Promise<T>} doing */
+async function held(doing) {
+  Timers.held = true;
+  try {
+    return await doing;
+  } finally {
+    Timers.held = false;
   }
 }

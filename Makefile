@@ -21,7 +21,7 @@ ifdef CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release
 endif
 
-.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather weather-sim rtmp-load audit fuzz browser-figures browser-deps npm-deps kit-deps
+.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather weather-sim rtmp-load audit fuzz browser-figures browser-deps npm-deps kit-deps stream-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -41,7 +41,10 @@ fmt:
 clippy:
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 
-unit:
+stream-deps:
+	.ci/streams
+
+unit: stream-deps
 	$(CARGO) test --release --workspace --exclude carillon-interop
 
 interop: build

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 const WAKE: Token = Token(0);
@@ -36,6 +36,8 @@ const SLICES: usize = 64;
 const WRITES: usize = 8;
 /// The longest sleep.
 const IDLE: Duration = Duration::from_secs(1);
+/// What a failed `accept` waits for: file descriptors and memory come back when somebody leaves.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How soon the control thread's full channel is tried again.
 const RETRY: Duration = Duration::from_millis(5);
 /// What waits for the control thread. Above, nobody new is asked about.
@@ -99,6 +101,7 @@ pub fn start(
         unwritten: BTreeSet::new(),
         backlog: VecDeque::new(),
         accepting: false,
+        accept_at: None,
     };
     std::thread::Builder::new().name("rtmp".into()).spawn(move || thread.run())
 }
@@ -134,6 +137,8 @@ struct Thread {
     backlog: VecDeque<control::Input>,
     /// A listener may have more.
     accepting: bool,
+    /// A listener could not be asked, and is to be asked again then.
+    accept_at: Option<Instant>,
 }
 
 impl Thread {
@@ -156,7 +161,9 @@ impl Thread {
             for event in &events {
                 self.note(event);
             }
-            if std::mem::take(&mut self.accepting) {
+            let now = self.clock.now().instant;
+            if std::mem::take(&mut self.accepting) || self.accept_at.is_some_and(|at| at <= now) {
+                self.accept_at = None;
                 self.accept();
             }
             for id in std::mem::take(&mut self.ready) {
@@ -176,7 +183,8 @@ impl Thread {
             return Duration::ZERO;
         }
         let now = self.clock.now().instant;
-        let next = self.hub.poll_timeout().map_or(IDLE, |(at, _)| at.saturating_duration_since(now));
+        let due = self.hub.poll_timeout().map(|(at, _)| at).into_iter().chain(self.accept_at).min();
+        let next = due.map_or(IDLE, |at| at.saturating_duration_since(now));
         if self.backlog.is_empty() { next.min(IDLE) } else { next.min(RETRY) }
     }
 
@@ -235,7 +243,10 @@ impl Thread {
                         self.open(stream, remote.ip(), secure);
                     }
                     Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => {}
-                    Some(Err(error)) => tracing::warn!(%error, "RTMP: accepting failed"),
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, "RTMP: accepting failed");
+                        self.accept_at = Some(self.clock.now().instant + ACCEPT_AGAIN);
+                    }
                     None => {}
                 }
             }

@@ -9,5 +9,6 @@ mod process;
 pub mod prometheus;
 pub mod receiver;
 pub mod rest;
+pub mod streams;
 
 pub use process::*;

@@ -43,6 +43,7 @@ impl Drop for Folder {
 pub struct Server {
     pub http: SocketAddr,
     pub admin: SocketAddr,
+    pub rtmp: SocketAddr,
     child: Child,
     log: Receiver<String>,
 }
@@ -61,8 +62,8 @@ impl Server {
         command.envs(settings.iter().map(|(name, value)| (format!("CARILLON_{name}"), value)));
         let mut child = command.spawn().expect("the server starts");
         let log = follow(&mut child);
-        let (http, admin) = addresses(&log);
-        Self { http, admin, child, log }
+        let [http, admin, rtmp] = addresses(&log);
+        Self { http, admin, rtmp, child, log }
     }
 
     /// As a crash: nothing is flushed, nobody is told.
@@ -160,13 +161,13 @@ fn follow(child: &mut Child) -> Receiver<String> {
     lines
 }
 
-fn addresses(log: &Receiver<String>) -> (SocketAddr, SocketAddr) {
+fn addresses(log: &Receiver<String>) -> [SocketAddr; 3] {
     let line = next_line(log, "listening");
     let field = |name: &str| {
         let value = line.split_once(name).unwrap_or_else(|| panic!("{name} in {line}")).1;
         value.split(' ').next().expect("a value").parse().expect("an address")
     };
-    (field("http="), field("admin="))
+    [field("http="), field("admin="), field("rtmp=")]
 }
 
 fn next_line(log: &Receiver<String>, text: &str) -> String {

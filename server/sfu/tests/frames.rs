@@ -353,3 +353,43 @@ fn a_room_that_wants_h264_has_its_publishers_offer_again() {
     world.command(policy(VideoPolicy::H264));
     assert_eq!(wanted(&world), 1, "it publishes H.264 now");
 }
+
+#[test]
+fn a_publisher_who_reloads_goes_on_in_the_same_tap() {
+    let mut world = World::new(Media::default());
+    let mut page = Page::join(&mut world);
+    let publisher = world.peers[page.n].participant;
+    world.command(Command::OpenTap { tap: TAP, publisher, track: Camera });
+    page.run(&mut world, 1_000);
+    let before = frames_of(&world, TAP).len();
+    world.reload_peer(page.n);
+    page.mid = world.offer(page.n, &[Want::Send(Camera)])[0];
+    world.run(ms(500));
+    (page.pictures, page.asked) = (0, 0);
+    page.run(&mut world, 1_000);
+    let frames = frames_of(&world, TAP);
+    assert!(frames.len() > before + 20 && frames[before].key, "{} {before}", frames.len());
+    assert!(frames.windows(2).all(|w| w[1].at > w[0].at), "time goes on");
+    let lost = tapped(&world, TAP).into_iter().filter(|o| matches!(o, TapOutput::Lost)).count();
+    assert_eq!(lost, 1);
+}
+
+#[test]
+fn a_feed_in_the_place_of_another_goes_on_where_that_was() {
+    let mut world = World::new(Media::default());
+    join_phone(&mut world);
+    open_feed(&mut world, Microphone, FrameCodec::Opus);
+    open_feed(&mut world, Camera, FrameCodec::H264);
+    let (n, [_, video]) = viewer(&mut world);
+    let mut phone = Phone::new(50);
+    phone.run(&mut world, 1_000);
+    open_feed(&mut world, Camera, FrameCodec::H264);
+    phone.pictures = 50;
+    phone.run(&mut world, 1_000);
+    let got: Vec<u64> = pictures_of(&world, n, video).into_iter().map(|(n, _)| n).collect();
+    assert_eq!(got, (0..25).chain(50..75).collect::<Vec<_>>());
+    assert_eq!(world.events.iter().filter(|e| matches!(e, Event::TrackEnded { .. })).count(), 0);
+    world.command(Command::Leave { participant: PHONE });
+    assert_eq!(world.events.iter().filter(|e| matches!(e, Event::TrackEnded { .. })).count(), 2);
+    assert_eq!(world.worker.stats().publications, 0);
+}

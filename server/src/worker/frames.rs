@@ -6,6 +6,7 @@ use carillon_proto::frame::Frame;
 use carillon_proto::gateway::TrackName;
 use carillon_sfu::{Command, FrameOutput, ParticipantId, TapId, TapOutput, Worker};
 use std::collections::{BTreeSet, VecDeque};
+use std::mem::discriminant;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 /// Frames waiting for one worker: a tenth of a second of a hundred publishers.
@@ -89,13 +90,12 @@ impl Outbox {
                 goes
             }
             FrameOutput::Tap(tap, TapOutput::Lost) if self.behind.contains(tap) => true,
-            FrameOutput::Tap(tap, TapOutput::Ended) => {
-                self.behind.remove(tap);
-                self.waiting.push_back(output);
-                self.offer_waiting();
-                true
-            }
             FrameOutput::Tap(..) | FrameOutput::Feed { .. } => {
+                if let FrameOutput::Tap(tap, TapOutput::Ended) = &output {
+                    self.behind.remove(tap);
+                }
+                // The newest of a kind stands for those before it: what waits is bounded by taps and feeds.
+                self.waiting.retain(|older| !is_replaced(older, &output));
                 self.waiting.push_back(output);
                 self.offer_waiting();
                 true
@@ -130,6 +130,18 @@ impl Outbox {
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
             Err(TrySendError::Full(back)) => Err(back.output),
         }
+    }
+}
+
+fn is_replaced(older: &FrameOutput, by: &FrameOutput) -> bool {
+    match (older, by) {
+        (FrameOutput::Tap(a, _), FrameOutput::Tap(b, TapOutput::Ended)) => a == b,
+        (FrameOutput::Tap(a, older), FrameOutput::Tap(b, by)) => a == b && discriminant(older) == discriminant(by),
+        (
+            FrameOutput::Feed { participant: a, track: on, fact: older },
+            FrameOutput::Feed { participant: b, track: at, fact: by },
+        ) => (a, on) == (b, at) && discriminant(older) == discriminant(by),
+        (FrameOutput::Tap(..), FrameOutput::Feed { .. }) | (FrameOutput::Feed { .. }, FrameOutput::Tap(..)) => false,
     }
 }
 
@@ -169,6 +181,21 @@ mod tests {
         outbox.offer_waiting();
         assert_eq!(outbox.behind.iter().collect::<Vec<_>>(), [&TapId(1)]);
         assert_eq!(kinds(&taken), ["hold"]);
+    }
+
+    #[test]
+    fn what_waits_is_the_newest_of_its_kind() {
+        let (sender, taken) = sync_channel(1);
+        let mut outbox = Outbox::new(0, FrameSink(sender));
+        outbox.push(frame(1));
+        for n in 0..1_000 {
+            outbox.push(FrameOutput::Tap(TapId(1), TapOutput::Hold(Duration::from_millis(n))));
+            outbox.push(FrameOutput::Tap(TapId(1), TapOutput::Silent(n % 2 == 0)));
+            outbox.push(FrameOutput::Tap(TapId(2), TapOutput::Hold(Duration::ZERO)));
+        }
+        assert_eq!(outbox.waiting.len(), 3);
+        outbox.push(FrameOutput::Tap(TapId(1), TapOutput::Ended));
+        assert_eq!((outbox.waiting.len(), kinds(&taken).len()), (2, 1));
     }
 
     #[test]

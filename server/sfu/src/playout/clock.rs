@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 /// A line that lies wrong by more than this is left at once; by less it is approached.
 const JUMP: i64 = 1_000_000_000;
+/// A frame that came this long after its time tells that the line is another source's.
+const STALE: Duration = Duration::from_secs(5);
 /// How fast, in shares of the time that passes: a player does not notice a twentieth, and frames that it gets early do no
 /// harm.
 const APPROACH: f64 = 0.05;
@@ -51,8 +53,11 @@ impl TrackClock {
     /// The moment of the next frame, whose first packet came at `arrival`. Without a `line` yet its fastest packets tell.
     pub(crate) fn at(&mut self, time: RtpTime, arrival: Instant, line: Option<Line>) -> Instant {
         let hz = i64::from(self.clock_hz);
-        // Nothing is due later than it came: then the line lies late.
-        let wanted_at = line.map_or(arrival, |line| along(line, time, self.clock_hz).min(arrival));
+        // Nothing is due later than it came: then the line lies late. Nothing comes so long after it was due as no history
+        // keeps: then the media clock jumped, and its next report will say where it is.
+        let told = line.map(|line| along(line, time, self.clock_hz).min(arrival));
+        let line = told.filter(|told| arrival.saturating_duration_since(*told) < STALE);
+        let wanted_at = line.unwrap_or(arrival);
         let mut anchor = self.anchor.unwrap_or(Anchor { origin: wanted_at, time, ticks: 0, offset: 0 });
         let passed = i64::from(time.since(anchor.time));
         (anchor.time, anchor.ticks) = (time, anchor.ticks + passed);
@@ -145,8 +150,11 @@ mod tests {
         let back = run(&mut clock, t, 11..300, |_| 0, line(0));
         assert!(back.windows(2).all(|w| w[1] > w[0]), "{back:?}");
         assert_eq!(back.last(), Some(&(299 * 40)), "as soon as time has caught up");
+        let hours = Some(Line { time: RtpTime(START.wrapping_add(3_600 * 90_000)), at: t });
+        let jumped = run(&mut clock, t, 300..310, |_| 0, hours);
+        assert_eq!(jumped.last(), Some(&(309 * 40)), "the media clock began anew, its old reports say nothing");
         clock.reset();
         let anew = run(&mut clock, t, 0..2, |_| 0, line(0));
-        assert!(anew[0] > 299 * 40 && anew[1] > anew[0]);
+        assert!(anew[0] > 309 * 40 && anew[1] > anew[0]);
     }
 }

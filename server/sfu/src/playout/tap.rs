@@ -192,12 +192,12 @@ impl Playout {
         if self.kind == Kind::Audio || view.history.head().is_none() || !self.codec.is_none_or(is_understood) {
             return false;
         }
-        let coming = view.history.newest_keyframe().map(|(first, _)| first.seq);
+        let coming = || view.history.newest_keyframe().map(|(first, _)| first.seq);
         match (self.reader.next, self.reader.open) {
-            (None, _) => coming.is_none_or(|key| self.reader.floor.is_none_or(|floor| key <= floor)),
+            (None, _) => coming().is_none_or(|key| self.reader.floor.is_none_or(|floor| key <= floor)),
             (Some(next), open) => {
                 let reading = open.map_or(next, |(first, _)| first);
-                self.takers.iter().any(|taker| !taker.started) && coming.is_none_or(|key| key < reading)
+                self.takers.iter().any(|taker| !taker.started) && coming().is_none_or(|key| key < reading)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One user in one room, and the connection that carries its media.
 
-use crate::bandwidth::{Bounds, DownlinkPath, UplinkEstimate};
+use crate::bandwidth::{Bounds, DownlinkPath, Least, UplinkEstimate};
 use crate::context::Context;
 use crate::egress::{Outlet, Used};
 use crate::ingress::Inbound;
@@ -22,6 +22,8 @@ const STREAMS_MAX: usize = 64;
 const USED_MAX: usize = 1_000;
 /// From one plan for a subscriber to the next.
 const PLAN_INTERVAL: Duration = Duration::from_millis(100);
+/// The shortest round trip is that of this time.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(10);
 /// The canonical name of a participant that this server sends no media to.
 pub(crate) const CNAME: &str = "carillon";
 
@@ -58,6 +60,8 @@ pub(crate) struct Connection {
     pub(crate) uplink_updated: Option<Instant>,
     /// Smoothed.
     pub(crate) round_trip: Option<Duration>,
+    /// The shortest of late, microseconds: without what jitter adds.
+    shortest: Least,
     /// What the client's transport-cc feedback says of the downlink.
     pub(crate) downlink: DownlinkPath,
     /// How it is sent to, and when that was decided.
@@ -113,6 +117,7 @@ impl Connection {
             uplink: UplinkEstimate::new(context.now, bounds),
             uplink_updated: None,
             round_trip: None,
+            shortest: Least::new(context.now, SHORTEST_WINDOW),
             downlink: DownlinkPath::new(context.now),
             plan: SendPlan::CALM,
             planned: None,
@@ -212,21 +217,27 @@ impl Connection {
         self.plan = plan::send_plan(Downlink {
             loss_ratio: self.downlink.loss_ratio(now),
             reported,
-            round_trip: self.round_trip,
+            round_trip: self.shortest_round_trip(),
             reorder: self.downlink.reorder(now),
             congested: self.downlink.is_congested(now),
         });
     }
 
     /// One measurement of the round trip.
-    pub(crate) fn note_round_trip(&mut self, measured: Duration) {
+    pub(crate) fn note_round_trip(&mut self, now: Instant, measured: Duration) {
+        self.shortest.note(now, i64::try_from(measured.as_micros()).unwrap_or(i64::MAX));
         self.round_trip = Some(self.round_trip.map_or(measured, |before| (before * 7 + measured) / 8));
     }
 
+    /// Without what jitter adds.
+    pub(crate) fn shortest_round_trip(&self) -> Option<Duration> {
+        Some(Duration::from_micros(u64::try_from(self.shortest.least()?).unwrap_or(0)))
+    }
+
     /// A repair came this long after it was asked for: the round trip is no longer than that.
-    pub(crate) fn note_round_trip_bound(&mut self, bound: Duration) {
+    pub(crate) fn note_round_trip_bound(&mut self, now: Instant, bound: Duration) {
         if self.round_trip.is_none_or(|before| bound < before) {
-            self.note_round_trip(bound);
+            self.note_round_trip(now, bound);
         }
     }
 

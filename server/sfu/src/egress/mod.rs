@@ -274,6 +274,11 @@ impl Subscription {
         let source = self.munger.source_of(seq).filter(|_| self.running == Some(publication.epoch()));
         let (source, out) = source.ok_or(DropReason::RepairGone)?;
         let packet = publication.history().get(source).ok_or(DropReason::RepairGone)?;
+        // It left when it came. Who asked for it then had not seen what is under way since.
+        let left_ago = outlet.now.saturating_duration_since(packet.arrival);
+        if left_ago < plan::under_way(round_trip) {
+            return Err(DropReason::RepairTwice);
+        }
         let due = packet.arrival + outlet.plan.hold;
         if due <= outlet.now {
             return self.answer(publication, source, out, round_trip, outlet);

@@ -1,21 +1,27 @@
-//! How late a track's packets come, repaired ones among them: what a player must wait for so that few of them miss their
+//! How late a track's pictures are whole, repairs among it: what a player must wait for so that few of them miss their
 //! time. In place of a model of the publisher's path: loss, rounds of repair, jitter and a slow sender all show here.
 
 use crate::bandwidth::Least;
 use carillon_proto::rtp::{RtpTime, ticks_to_duration};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Width and number of the steps of the histogram: two seconds of lateness, more counts as that.
-const STEP: Duration = Duration::from_millis(10);
-const STEPS: usize = 200;
+/// Pictures that count: five seconds of 30.
+const PICTURES: usize = 150;
+/// Fewer say nothing.
+const PICTURES_MIN: usize = 20;
+/// Later packets of a picture may come in among those of so many newer ones.
+const OPEN: usize = 64;
 /// The moment that lateness is counted from is the fastest packet's of this time: clocks drift, routes change.
 const BASE_WINDOW: Duration = Duration::from_secs(10);
-/// Each packet weighs this much more than the one before: about the last 300 count.
-const GROWTH: f32 = 1.003;
-/// Weights are scaled back from here on.
-const WEIGHT_MAX: f32 = 1e9;
-/// Fewer packets say nothing.
-const PACKETS_MIN: u32 = 60;
+/// This share of pictures may come later than players are asked to wait.
+const MISSED: f64 = 0.04;
+/// Packets that overtake each other by this much come over a path with jitter. Players take the picture that nothing
+/// overtook for the usual one (libwebrtc: frames that were asked for do not move its clock), so lateness counts from the
+/// fastest; else from the mean.
+const JITTER: Duration = Duration::from_millis(60);
+/// On a path without jitter a picture this late is one of an outage: it is not waited for.
+const OUTAGE_US: i64 = 400_000;
 /// A jump of the media clock starts anew.
 const JUMP_US: i64 = 10_000_000;
 
@@ -24,15 +30,14 @@ pub(super) struct Lateness {
     started: Instant,
     first: Option<RtpTime>,
     base: Least,
-    weights: Box<[f32; STEPS]>,
-    weight: f32,
-    packets: u32,
+    /// Media time, and how long after it the last packet came so far; microseconds.
+    pictures: VecDeque<(RtpTime, i64)>,
 }
 
 impl Lateness {
     pub(super) fn new(now: Instant) -> Self {
-        let (base, weights) = (Least::new(now, BASE_WINDOW), Box::new([0.0; STEPS]));
-        Self { started: now, first: None, base, weights, weight: 1.0, packets: 0 }
+        let base = Least::new(now, BASE_WINDOW);
+        Self { started: now, first: None, base, pictures: VecDeque::new() }
     }
 
     /// A packet came for the first time, by itself or as a repair.
@@ -44,31 +49,29 @@ impl Lateness {
             return self.note(now, time, clock_hz);
         }
         self.base.note(now, transit_us);
-        let late_us = transit_us - self.base.least().unwrap_or(transit_us);
-        let step = usize::try_from(late_us / micros(STEP)).unwrap_or(0).min(STEPS - 1);
-        self.weight *= GROWTH;
-        self.weights[step] += self.weight;
-        self.packets = self.packets.saturating_add(1);
-        if self.weight > WEIGHT_MAX {
-            self.weights.iter_mut().for_each(|w| *w /= WEIGHT_MAX);
-            self.weight /= WEIGHT_MAX;
+        if let Some((_, latest)) = self.pictures.iter_mut().rev().take(OPEN).find(|(known, _)| *known == time) {
+            *latest = transit_us.max(*latest);
+            return;
+        }
+        self.pictures.push_back((time, transit_us));
+        if self.pictures.len() > PICTURES {
+            self.pictures.pop_front();
         }
     }
 
-    /// The lateness that all but a share of `missed` packets keep to, beyond the mean: players count from the mean. Nothing
-    /// until enough came.
-    pub(super) fn beyond_mean(&self, missed: f32) -> Duration {
-        let all: f32 = self.weights.iter().sum();
-        if self.packets < PACKETS_MIN || all <= 0.0 {
+    /// What players are to wait for; `reorder`: how late packets come that others overtook. Nothing until enough came.
+    pub(super) fn waited_for(&self, reorder: Duration) -> Duration {
+        let base = self.base.least().unwrap_or_default();
+        let jitter = reorder >= JITTER;
+        let late = self.pictures.iter().map(|(_, transit)| (transit - base).max(0));
+        let mut late: Vec<i64> = late.filter(|us| jitter || *us < OUTAGE_US).collect();
+        if late.len() < PICTURES_MIN {
             return Duration::ZERO;
         }
-        let (mut above, mut last) = (0.0, STEPS - 1);
-        while last > 0 && above + self.weights[last] <= missed * all {
-            above += self.weights[last];
-            last -= 1;
-        }
-        let sum: f32 = (0_u16..).zip(self.weights.iter()).map(|(step, weight)| f32::from(step) * weight).sum();
-        STEP.mul_f32(((last as f32) - sum / all).max(0.0))
+        late.sort_unstable();
+        let most = late[((late.len() - 1) as f64 * (1.0 - MISSED)) as usize];
+        let usual = if jitter { 0 } else { late.iter().sum::<i64>() / late.len() as i64 };
+        Duration::from_micros(u64::try_from(most - usual).unwrap_or(0))
     }
 }
 
@@ -86,33 +89,43 @@ mod tests {
     use super::*;
     use crate::testing::start;
 
-    /// 30 frames a second for ten seconds, the n-th late by `late_ms(n)`.
+    /// 30 pictures of two packets a second for ten seconds, the second packet of the n-th late by `late_ms(n)`.
     fn run(late_ms: impl Fn(u64) -> u64) -> Lateness {
         let t = start();
         let mut lateness = Lateness::new(t);
         for n in 0..300 {
-            let at = t + Duration::from_millis(n * 100 / 3 + 40 + late_ms(n));
-            lateness.note(at, RtpTime((n * 3_000) as u32).wrapping_add(0xffff_0000), 90_000);
+            let time = RtpTime((n * 3_000) as u32).wrapping_add(0xffff_0000);
+            lateness.note(t + Duration::from_millis(n * 100 / 3 + 40), time, 90_000);
+            lateness.note(t + Duration::from_millis(n * 100 / 3 + 40 + late_ms(n)), time, 90_000);
         }
         lateness
     }
 
+    fn ms(lateness: &Lateness, reorder_ms: u64) -> u128 {
+        lateness.waited_for(Duration::from_millis(reorder_ms)).as_millis()
+    }
+
     #[test]
     fn a_steady_track_needs_no_time() {
-        assert_eq!(run(|_| 0).beyond_mean(0.05), Duration::ZERO);
+        assert_eq!(ms(&run(|_| 0), 0), 0);
     }
 
     #[test]
-    fn rare_late_packets_are_let_go_and_frequent_ones_waited_for() {
-        assert!(run(|n| if n % 50 == 7 { 400 } else { 0 }).beyond_mean(0.05) < Duration::from_millis(10));
-        let waited = run(|n| if n % 5 == 0 { 100 } else { 0 }).beyond_mean(0.05);
-        assert!((75..=85).contains(&waited.as_millis()), "{waited:?}");
+    fn rare_late_pictures_are_let_go_and_frequent_ones_waited_for() {
+        assert!(ms(&run(|n| if n % 50 == 7 { 300 } else { 0 }), 0) < 10);
+        let waited = ms(&run(|n| if n % 5 == 0 { 100 } else { 0 }), 0);
+        assert!((75..=85).contains(&waited), "{waited}");
     }
 
     #[test]
-    fn even_jitter_needs_half_of_its_span() {
-        let waited = run(|n| n * 7_919 % 500).beyond_mean(0.02);
-        assert!((210..=270).contains(&waited.as_millis()), "{waited:?}");
+    fn jitter_needs_most_of_its_span() {
+        let waited = ms(&run(|n| n * 7_919 % 500), 200);
+        assert!((450..=500).contains(&waited), "{waited}");
+    }
+
+    #[test]
+    fn an_outage_is_not_waited_for() {
+        assert_eq!(ms(&run(|n| if (250..280).contains(&n) { 900 } else { 0 }), 0), 0);
     }
 
     #[test]
@@ -125,6 +138,6 @@ mod tests {
                 90_000,
             );
         }
-        assert_eq!(lateness.beyond_mean(0.05), Duration::ZERO);
+        assert_eq!(ms(&lateness, 0), 0);
     }
 }

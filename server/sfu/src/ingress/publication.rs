@@ -22,8 +22,6 @@ use std::time::{Duration, Instant};
 const LAYERS_MAX: usize = 4;
 /// Another layer takes over when it brings this much more.
 const BETTER: f64 = 1.3;
-/// This share of packets may come later than players are asked to wait.
-const MISSED: f32 = 0.05;
 /// Payloads are carved from allocations of this size: about a second of speech, a quarter of a second of video.
 const AUDIO_CHUNK: usize = 4 << 10;
 const VIDEO_CHUNK: usize = 64 << 10;
@@ -311,7 +309,8 @@ impl Publication {
                 blocks.push(layer.report(now, plan));
             }
         }
-        self.lateness = self.late.as_ref().map_or(Duration::ZERO, |late| late.beyond_mean(MISSED));
+        let reorder = path.reorder.max(self.nack.reorder());
+        self.lateness = self.late.as_ref().map_or(Duration::ZERO, |late| late.waited_for(reorder));
         self.plan_for(path);
         self.choose_layer(now);
     }

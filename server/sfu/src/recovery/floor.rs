@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 /// Changes below this are let be: each moves every picture.
 const SLACK_MS: u16 = 20;
-/// It falls by one step in this time.
+/// It falls by one step in this time, or by this part of what is too much.
+const FALLS_BY: u16 = 8;
 const FALL_EVERY: Duration = Duration::from_millis(500);
 /// The extension counts in these.
 const STEP_MS: u16 = 10;
@@ -37,7 +38,8 @@ impl PlayoutFloor {
             self.settled = Some(now);
         } else if self.settled.is_none_or(|at| now.saturating_duration_since(at) >= FALL_EVERY) {
             let much = self.ms - needed >= SLACK_MS || needed == least;
-            self.ms = if much { self.ms.saturating_sub(STEP_MS).max(needed) } else { self.ms };
+            let step = STEP_MS.max((self.ms - needed) / FALLS_BY);
+            self.ms = if much { self.ms.saturating_sub(step).max(needed) } else { self.ms };
             self.settled = Some(now);
         }
         (self.ms != before).then(|| self.delay())
@@ -63,7 +65,7 @@ mod tests {
             floor.delay().min_ms
         };
         assert_eq!((at(0, 0), at(100, 153), at(200, 165), at(300, 185)), (0, 160, 160, 190));
-        assert_eq!((at(400, 0), at(900, 0), at(1_000, 0), at(1_500, 0)), (190, 180, 180, 170));
+        assert_eq!((at(400, 0), at(900, 0), at(1_000, 0), at(1_500, 0)), (190, 167, 167, 147));
         assert_eq!(at(1_600, 300), 300);
     }
 

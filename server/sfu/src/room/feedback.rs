@@ -74,7 +74,7 @@ impl Room {
         let Some(key) = connection.outgoing.get(&block.ssrc.0).copied() else { return };
         let now = context.ntp().compact();
         if let Some(round_trip) = now.round_trip(block.last_sender_report, block.delay_since_last) {
-            connection.note_round_trip(round_trip);
+            connection.note_round_trip(context.now, round_trip);
         }
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.handle_report(block.fraction_lost, block.jitter);
@@ -89,7 +89,7 @@ impl Room {
         let Some(subscription) = self.subscriptions.get_mut(*key) else { return };
         let publication = subscription.publication.and_then(|p| self.publications.get(p));
         let Some(publication) = publication else { return };
-        let round_trip = connection.round_trip;
+        let round_trip = connection.shortest_round_trip();
         let Some(mut outlet) = connection.outlet(context) else { return };
         for seq in nack.seqs().take(NACKED_MAX) {
             outlet.stats.nacks_in += 1;
@@ -157,7 +157,7 @@ impl Room {
                 XrItem::Dlrr(answer) if answer.receiver.0 == connection.ssrc => {
                     let now = context.ntp().compact();
                     if let Some(round_trip) = now.round_trip(answer.last_report, answer.delay) {
-                        connection.note_round_trip(round_trip);
+                        connection.note_round_trip(context.now, round_trip);
                     }
                 }
                 XrItem::Dlrr(_) => {}

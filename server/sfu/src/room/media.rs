@@ -109,7 +109,7 @@ impl Room {
             context.timers.start(Timer::Volumes(self.key), due);
         }
         if let (Some(bound), Some(connection)) = (taken.round_trip, self.connection_mut(member)) {
-            connection.note_round_trip_bound(bound);
+            connection.note_round_trip_bound(context.now, bound);
         }
         if taken.unrepairable {
             self.want_keyframe(context, key);

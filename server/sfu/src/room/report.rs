@@ -54,7 +54,7 @@ impl Room {
     pub(crate) fn handle_copies_timeout(&mut self, context: &mut Context, id: ParticipantId) {
         let Some(&member) = self.by_id.get(&id) else { return };
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
-        let round_trip = connection.round_trip;
+        let round_trip = connection.shortest_round_trip();
         while let Some(copy) = connection.copies.take_due(context.now) {
             let Some(key) = connection.outgoing.get(&copy.ssrc) else { continue };
             let Some(subscription) = self.subscriptions.get_mut(*key) else { continue };

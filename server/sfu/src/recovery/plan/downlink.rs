@@ -148,6 +148,11 @@ pub(crate) fn playout_delay(late: Duration, repair_time: Duration) -> Duration {
     if needed.is_zero() { Duration::ZERO } else { needed + DECODED_WITHIN }
 }
 
+/// A request that comes so soon after its packet left was sent before that could arrive.
+pub(crate) fn under_way(round_trip: Option<Duration>) -> Duration {
+    round_trip.unwrap_or_default().mul_f64(0.8)
+}
+
 /// Who still lacks a packet asks for it again within this time.
 pub(crate) fn asked_within(round_trip: Option<Duration>) -> Duration {
     round_trip.unwrap_or(ROUND_TRIP_UNKNOWN).max(ROUND_TRIP_UNKNOWN) + 2 * ASKED_EACH

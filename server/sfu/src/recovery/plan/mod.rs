@@ -4,7 +4,7 @@ mod downlink;
 mod uplink;
 
 pub(crate) use downlink::{
-    CopyPlan, Downlink, SendPlan, answer_again_after, answer_copies, asked_within, playout_delay, send_plan,
+    CopyPlan, Downlink, SendPlan, answer_again_after, answer_copies, asked_within, playout_delay, send_plan, under_way,
 };
 pub(crate) use uplink::{
     Leg, Loss, NackPlan, OUTAGE, OUTAGE_PACKETS, REPORT_INTERVAL, ReportPlan, nack_plan, report_plan,

@@ -22,8 +22,11 @@ const STREAMS_MAX: usize = 64;
 const USED_MAX: usize = 1_000;
 /// From one plan for a subscriber to the next.
 const PLAN_INTERVAL: Duration = Duration::from_millis(100);
-/// The shortest round trip is that of this time.
-const SHORTEST_WINDOW: Duration = Duration::from_secs(10);
+/// The shortest round trip is that of this time, the recent one of this.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(30);
+const RECENT_WINDOW: Duration = Duration::from_secs(2);
+/// Beyond the shortest by this much, each recent round trip waited in a queue.
+const ROUND_TRIP_STANDING_US: i64 = 80_000;
 /// The canonical name of a participant that this server sends no media to.
 pub(crate) const CNAME: &str = "carillon";
 
@@ -62,6 +65,7 @@ pub(crate) struct Connection {
     pub(crate) round_trip: Option<Duration>,
     /// The shortest of late, microseconds: without what jitter adds.
     shortest: Least,
+    recent_round_trip: Least,
     /// What the client's transport-cc feedback says of the downlink.
     pub(crate) downlink: DownlinkPath,
     /// How it is sent to, and when that was decided.
@@ -118,6 +122,7 @@ impl Connection {
             uplink_updated: None,
             round_trip: None,
             shortest: Least::new(context.now, SHORTEST_WINDOW),
+            recent_round_trip: Least::new(context.now, RECENT_WINDOW),
             downlink: DownlinkPath::new(context.now),
             plan: SendPlan::CALM,
             planned: None,
@@ -169,6 +174,7 @@ impl Connection {
         if !self.connected || self.lost {
             return None;
         }
+        let shortest_round_trip = self.shortest_round_trip();
         Some(Outlet {
             now: context.now,
             sent: context.abs_send_time(),
@@ -177,6 +183,8 @@ impl Connection {
             downlink: &mut self.downlink,
             copies: &mut self.copies,
             plan: self.plan,
+            round_trip: self.round_trip,
+            shortest_round_trip,
             budget: &mut self.budget,
             repair_ratio: context.config.repair_ratio_max,
             egress: &mut context.egress,
@@ -214,17 +222,27 @@ impl Connection {
     /// Plans anew how packets leave. `reported`: the worst that receiver reports say of audio and of video.
     pub(crate) fn make_plan(&mut self, now: Instant, reported: [f64; 2]) {
         self.planned = Some(now);
+        // Where no feedback tells how packets come, a round trip that grew tells of a queue.
+        let slow = self
+            .recent_round_trip
+            .least()
+            .zip(self.shortest.least())
+            .is_some_and(|(recent, shortest)| recent - shortest > ROUND_TRIP_STANDING_US);
+        let loss_ratio = self.downlink.loss_ratio(now);
+        let congested = self.downlink.is_congested(now) || loss_ratio.is_none() && slow;
         self.plan = plan::send_plan(Downlink {
-            loss_ratio: self.downlink.loss_ratio(now),
+            loss_ratio,
             reported,
             round_trip: self.shortest_round_trip(),
+            usual_round_trip: self.round_trip,
             reorder: self.downlink.reorder(now),
-            congested: self.downlink.is_congested(now),
+            congested,
         });
     }
 
     /// One measurement of the round trip.
     pub(crate) fn note_round_trip(&mut self, now: Instant, measured: Duration) {
+        self.recent_round_trip.note(now, i64::try_from(measured.as_micros()).unwrap_or(i64::MAX));
         self.shortest.note(now, i64::try_from(measured.as_micros()).unwrap_or(i64::MAX));
         self.round_trip = Some(self.round_trip.map_or(measured, |before| (before * 7 + measured) / 8));
     }

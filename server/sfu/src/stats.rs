@@ -37,6 +37,8 @@ pub enum DropReason {
     NoCodec,
     /// A repair a subscriber asked for again before the answer could reach it.
     RepairTwice,
+    /// Sound a subscriber asked for that newer packets carry (RED).
+    RepairCarried,
     /// A repair a subscriber asked for, above its budget.
     RepairBudget,
     /// A repair a subscriber asked for that is no longer in the history.
@@ -50,7 +52,7 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Size,
         Self::NotMedia,
         Self::NoTransport,
@@ -68,6 +70,7 @@ impl DropReason {
         Self::UnusedLayer,
         Self::NoCodec,
         Self::RepairTwice,
+        Self::RepairCarried,
         Self::RepairBudget,
         Self::RepairGone,
         Self::NoFeed,
@@ -95,6 +98,7 @@ impl DropReason {
             Self::UnusedLayer => "unused_layer",
             Self::NoCodec => "no_codec",
             Self::RepairTwice => "repair_twice",
+            Self::RepairCarried => "repair_carried",
             Self::RepairBudget => "repair_budget",
             Self::RepairGone => "repair_gone",
             Self::NoFeed => "no_feed",
@@ -183,6 +187,6 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), DropReason::ALL.len());
-        assert_eq!(stats.drop_count(DropReason::Limit), 22);
+        assert_eq!(stats.drop_count(DropReason::Limit), 23);
     }
 }

@@ -26,7 +26,7 @@ const KNOWN_FOR: Duration = Duration::from_secs(5);
 /// What each packet that came in order leaves of the patience for others.
 const REORDER_KEPT: f64 = 0.998;
 /// Packets over which loss is smoothed, about.
-const SMOOTHED_OVER: f64 = 60.0;
+const SMOOTHED_OVER: f64 = 150.0;
 
 #[derive(Debug)]
 pub(crate) struct DownlinkPath {

@@ -268,20 +268,22 @@ impl Subscription {
         &mut self,
         publication: &Publication,
         seq: Seq,
-        round_trip: Option<Duration>,
         outlet: &mut Outlet<'_>,
     ) -> Result<(), DropReason> {
         let source = self.munger.source_of(seq).filter(|_| self.running == Some(publication.epoch()));
         let (source, out) = source.ok_or(DropReason::RepairGone)?;
         let packet = publication.history().get(source).ok_or(DropReason::RepairGone)?;
+        if self.is_carried(packet, outlet) {
+            return Err(DropReason::RepairCarried);
+        }
         // It left when it came. Who asked for it then had not seen what is under way since.
         let left_ago = outlet.now.saturating_duration_since(packet.arrival);
-        if left_ago < plan::under_way(round_trip) {
+        if left_ago < plan::under_way(outlet.shortest_round_trip) {
             return Err(DropReason::RepairTwice);
         }
         let due = packet.arrival + outlet.plan.hold;
         if due <= outlet.now {
-            return self.answer(publication, source, out, round_trip, outlet);
+            return self.answer(publication, source, out, outlet);
         }
         let held = outlet.copies.hold(outlet.now, due, self.stream.ssrc, source, out);
         if held { Ok(()) } else { Err(DropReason::RepairTwice) }
@@ -293,11 +295,10 @@ impl Subscription {
         publication: &Publication,
         source: SeqExt,
         out: SeqExt,
-        round_trip: Option<Duration>,
         outlet: &mut Outlet<'_>,
     ) -> Result<(), DropReason> {
         let packet = self.still_there(publication, source, out).ok_or(DropReason::RepairGone)?;
-        if !self.answered.allow(outlet.now, out, round_trip) {
+        if !self.answered.allow(outlet.now, out, outlet.round_trip) {
             return Err(DropReason::RepairTwice);
         }
         let called = self.called(packet.codec).ok_or(DropReason::NoCodec)?;

@@ -8,7 +8,7 @@ use crate::transport::Transport;
 use crate::{Egress, Path, Stats};
 use carillon_proto::rtp::SeqExt;
 use carillon_proto::rtp_ext::AbsSendTime;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) struct Outlet<'a> {
     pub(crate) now: Instant,
@@ -20,6 +20,9 @@ pub(crate) struct Outlet<'a> {
     pub(crate) downlink: &'a mut DownlinkPath,
     pub(crate) copies: &'a mut Copies,
     pub(crate) plan: SendPlan,
+    /// The usual one, and the shortest of late. `None` until measured.
+    pub(crate) round_trip: Option<Duration>,
+    pub(crate) shortest_round_trip: Option<Duration>,
     pub(crate) budget: &'a mut RepairBudget,
     pub(crate) repair_ratio: f64,
     pub(crate) egress: &'a mut Egress,

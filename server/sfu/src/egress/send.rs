@@ -36,9 +36,15 @@ impl Subscription {
     /// Copies, and how many packets of older sound each carries.
     pub(super) fn protection(&self, called: Called, outlet: &Outlet<'_>) -> (CopyPlan, u8) {
         match called.red_pt {
-            Some(_) => outlet.plan.red,
+            Some(_) => (outlet.plan.red.copies, outlet.plan.red.depth),
             None => (outlet.plan.copies(self.kind), 0),
         }
+    }
+
+    /// Newer packets bring it too. An answer would come later than those, and teach the player to wait for the latest.
+    pub(super) fn is_carried(&mut self, packet: &Packet, outlet: &Outlet<'_>) -> bool {
+        let called = self.called(packet.codec);
+        called.is_some_and(|called| called.red_pt.is_some() && outlet.plan.red.depth > 0 && outlet.plan.red.suffices)
     }
 
     /// Header, payload, seal: straight into the buffer that the socket sends from.

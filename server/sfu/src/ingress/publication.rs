@@ -85,7 +85,7 @@ pub(crate) struct PathState {
     pub(crate) round_trip: Option<Duration>,
     /// Loss of the publisher's video, whose repairs come as RTX and are told from the rest. `None`: it sends none.
     pub(crate) video_loss: Option<f64>,
-    /// How late packets come that are only out of order, as any of the publisher's tracks has seen.
+    /// How late packets of its video come that are only out of order.
     pub(crate) reorder: Duration,
     /// What it loses while no queue stands on it, and whether one does.
     pub(crate) loss_by_chance: f64,

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 /// Holes kept at once. More means the path is gone: the oldest are given up.
 const MISSING_MAX: usize = 1_000;
 
-/// What one late packet, and one that only repair brought, leave of the patience for others.
-const LATE_LEAVES: f64 = 0.97;
+/// What one packet in its order, one late, and one that only repair brought, leave of the patience for others.
+const ORDER_LEAVES: f64 = 0.999;
+const LATE_LEAVES: f64 = 0.985;
 const REPAIR_LEAVES: f64 = 0.98;
 /// Without a packet for this long nothing is asked for ahead: the stream has paused, or the path is dead.
 const AHEAD_WITHIN: Duration = Duration::from_millis(500);
@@ -27,14 +28,24 @@ pub(crate) struct NackGenerator {
     next_due: Option<Instant>,
     /// When the newest packet came, and when numbers after it are asked for next.
     heard: Option<Instant>,
+    /// The newest number that was ever asked for ahead.
+    ahead_to: Option<SeqExt>,
     ahead_due: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Hole {
     noticed: Instant,
-    asked: Option<Instant>,
+    asked: Asked,
     due: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Never,
+    Once(Instant),
+    /// Nobody can tell which request an answer belongs to.
+    Often,
 }
 
 /// What the arrival of one packet told.
@@ -62,6 +73,9 @@ impl NackGenerator {
         if seq <= highest {
             return self.fill(now, seq, repair, plan);
         }
+        if seq.0 == highest.0 + 1 {
+            self.reorder = self.reorder.mul_f64(ORDER_LEAVES);
+        }
         let silent = self.heard.is_some_and(|at| now.saturating_duration_since(at) >= plan::OUTAGE);
         self.highest = Some(seq);
         self.heard = Some(now);
@@ -72,7 +86,9 @@ impl NackGenerator {
         let due = now + plan.first_after;
         let first = (highest.0 + 1).max(seq.0.saturating_sub(MISSING_MAX as u64));
         for number in first..seq.0 {
-            self.missing.insert(SeqExt(number), Hole { noticed: now, asked: None, due });
+            let ahead = self.ahead_to.is_some_and(|to| SeqExt(number) <= to);
+            let asked = if ahead { Asked::Often } else { Asked::Never };
+            self.missing.insert(SeqExt(number), Hole { noticed: now, asked, due });
         }
         if first < seq.0 {
             self.due_at(due);
@@ -114,7 +130,10 @@ impl NackGenerator {
         for (seq, hole) in &mut self.missing {
             if hole.due <= now {
                 ask.push(*seq);
-                hole.asked = Some(now);
+                hole.asked = match hole.asked {
+                    Asked::Never => Asked::Once(now),
+                    Asked::Once(_) | Asked::Often => Asked::Often,
+                };
                 hole.due = now + plan.interval;
             }
             self.next_due = Some(self.next_due.map_or(hole.due, |due| due.min(hole.due)));
@@ -137,6 +156,7 @@ impl NackGenerator {
         };
         if due <= now {
             ask.extend((1..=u64::from(plan.ahead)).map(|n| SeqExt(highest.0 + n)));
+            self.ahead_to = Some(SeqExt(highest.0 + u64::from(plan.ahead)));
             self.ahead_due = Some(now + plan.interval);
         }
         self.due_at(due.max(now + plan.interval));
@@ -145,7 +165,7 @@ impl NackGenerator {
     fn fill(&mut self, now: Instant, seq: SeqExt, repair: bool, plan: NackPlan) -> Arrival {
         let Some(hole) = self.missing.remove(&seq) else { return Arrival::default() };
         let late = now.saturating_duration_since(hole.noticed);
-        let repeated = repair || plan.repeats_alike && hole.asked.is_some();
+        let repeated = repair || plan.repeats_alike && hole.asked != Asked::Never;
         if repeated {
             self.reorder = self.reorder.mul_f64(REPAIR_LEAVES);
         } else {
@@ -157,8 +177,11 @@ impl NackGenerator {
                 self.repaired.pop_first();
             }
         }
-        let answered_in = hole.asked.filter(|_| repair).map(|asked| now.saturating_duration_since(asked));
-        Arrival { recovered: true, asked: hole.asked.is_some(), answered_in, ..Arrival::default() }
+        let answered_in = match hole.asked {
+            Asked::Once(at) if repair => Some(now.saturating_duration_since(at)),
+            Asked::Never | Asked::Once(_) | Asked::Often => None,
+        };
+        Arrival { recovered: true, asked: hole.asked != Asked::Never, answered_in, ..Arrival::default() }
     }
 
     /// Patience rises at once and falls slowly: one late packet in a while keeps what it needs.
@@ -274,6 +297,12 @@ mod tests {
         n.poll(t, plan, &mut Vec::new());
         n.handle_packet(t + Duration::from_millis(60), SeqExt(2), false, plan);
         assert_eq!(n.reorder(), Duration::ZERO);
+        let ahead = NackPlan { ahead: 4, ..plan };
+        n.handle_packet(t, SeqExt(4), false, ahead);
+        n.poll(t, ahead, &mut Vec::new());
+        n.handle_packet(t, SeqExt(6), false, plan);
+        let arrival = n.handle_packet(t + Duration::from_millis(30), SeqExt(5), false, plan);
+        assert!(arrival.asked && n.reorder().is_zero(), "asked for ahead");
     }
 
     #[test]

@@ -89,11 +89,10 @@ impl Room {
         let Some(subscription) = self.subscriptions.get_mut(*key) else { return };
         let publication = subscription.publication.and_then(|p| self.publications.get(p));
         let Some(publication) = publication else { return };
-        let round_trip = connection.shortest_round_trip();
         let Some(mut outlet) = connection.outlet(context) else { return };
         for seq in nack.seqs().take(NACKED_MAX) {
             outlet.stats.nacks_in += 1;
-            if let Err(reason) = subscription.repair(publication, seq, round_trip, &mut outlet) {
+            if let Err(reason) = subscription.repair(publication, seq, &mut outlet) {
                 outlet.stats.count_drop(reason);
             }
         }

@@ -54,7 +54,6 @@ impl Room {
     pub(crate) fn handle_copies_timeout(&mut self, context: &mut Context, id: ParticipantId) {
         let Some(&member) = self.by_id.get(&id) else { return };
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
-        let round_trip = connection.shortest_round_trip();
         while let Some(copy) = connection.copies.take_due(context.now) {
             let Some(key) = connection.outgoing.get(&copy.ssrc) else { continue };
             let Some(subscription) = self.subscriptions.get_mut(*key) else { continue };
@@ -66,11 +65,11 @@ impl Room {
             match copy.due {
                 Due::Copy { .. } => subscription.copy(publication, copy.source, copy.out, &mut outlet),
                 // Who asks no more has it.
-                Due::Answer { asked } if outlet.now > asked + plan::asked_within(round_trip) => {
+                Due::Answer { asked } if outlet.now > asked + plan::asked_within(outlet.round_trip) => {
                     outlet.stats.repairs_spared += 1;
                 }
                 Due::Answer { .. } => {
-                    let answered = subscription.answer(publication, copy.source, copy.out, round_trip, &mut outlet);
+                    let answered = subscription.answer(publication, copy.source, copy.out, &mut outlet);
                     if let Err(reason) = answered {
                         outlet.stats.count_drop(reason);
                     }
@@ -258,11 +257,11 @@ pub(super) fn path_state(connection: &Connection, publications: &Slab<Publicatio
         let publications = connection.inbound.iter().filter_map(|section| publications.get(section.publication));
         publications.filter(move |p| p.is_on(now))
     };
-    let video = on().filter(|p| p.kind == Kind::Video);
+    let video = || on().filter(|p| p.kind == Kind::Video);
     PathState {
         round_trip: connection.round_trip,
-        video_loss: video.filter_map(Publication::loss_ratio).fold(None, |most, loss| worse(most, Some(loss))),
-        reorder: on().map(Publication::reorder).max().unwrap_or_default(),
+        video_loss: video().filter_map(Publication::loss_ratio).fold(None, |most, loss| worse(most, Some(loss))),
+        reorder: video().map(Publication::reorder).max().unwrap_or_default(),
         loss_by_chance: connection.uplink.loss_by_chance(),
         congested: connection.uplink.is_congested(now),
     }

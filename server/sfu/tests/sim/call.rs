@@ -93,12 +93,12 @@ fn two_get_every_frame_once_over_bad_paths() {
 }
 
 #[test]
-fn sound_with_older_sound_in_it_is_repeated_alike() {
+fn sound_that_was_lost_comes_with_newer_sound() {
     let mut world = World::new(9, Leg::GOOD, Leg { loss: 0.5, ..Leg::GOOD });
     mesh(&mut world, RoomKey(1), 2);
     world.run(ms(20_000));
     hush(&mut world);
     check_whole(&world, 9);
     let stats = world.worker.stats();
-    assert!(stats.red_out > 100 && stats.nacks_in > 10, "{stats:?}");
+    assert!(stats.red_out > 100, "{stats:?}");
 }

@@ -2,10 +2,11 @@
 
 use crate::link::{Link, Opened};
 use crate::player::Player;
-use crate::publisher::{Content, Publisher, VP8_RTX};
+use crate::publisher::{Content, Publisher, RED, VP8_RTX};
 use carillon_proto::gateway::TrackName::{self, Camera, Microphone};
+use carillon_proto::red::Red;
 use carillon_proto::rtcp::{self, NtpTime, Rtcp, nack, pli, receiver_report, sdes, sender_report};
-use carillon_proto::rtp::{RtpHeader, Ssrc};
+use carillon_proto::rtp::{RtpHeader, SeqExt, Ssrc};
 use carillon_proto::rtx;
 use carillon_proto::sdp::Session;
 use carillon_proto::time::Now;
@@ -227,13 +228,21 @@ impl Client {
         self.link.send_rtcp(compound);
     }
 
-    fn handle_rtp(&mut self, now: Instant, packet: &[u8], seq: carillon_proto::rtp::SeqExt) {
+    fn handle_rtp(&mut self, now: Instant, packet: &[u8], seq: SeqExt) {
         let header = RtpHeader::parse(packet).expect("the server sends no rubbish");
         let payload = header.payload(packet).expect("the server sends no rubbish");
         for section in &mut self.sections {
             let Role::Receives { player: Some(player), .. } = &mut section.role else { continue };
             if player.ssrc == header.ssrc.0 {
-                return player.handle(now, seq, Content::read(payload), false);
+                let newest = Content::read(payload);
+                let red = Red::parse(payload).ok().filter(|_| header.pt == RED);
+                for block in red.iter().flat_map(|red| red.redundant()) {
+                    // One packet is one frame.
+                    let older = Content::read(block.data);
+                    let number = SeqExt(seq.0 - u64::from(newest.frame - older.frame));
+                    player.handle(now, number, older, true);
+                }
+                return player.handle(now, seq, newest, false);
             }
             if player.rtx_ssrc == Some(header.ssrc.0) {
                 assert_eq!(header.pt, VP8_RTX);

@@ -12,6 +12,7 @@ use std::time::Instant;
 /// Packets kept for repair: some seconds.
 const KEPT: usize = 512;
 pub const OPUS: Pt = Pt(111);
+pub const RED: Pt = Pt(63);
 pub const VP8: Pt = Pt(96);
 pub const VP8_RTX: Pt = Pt(97);
 

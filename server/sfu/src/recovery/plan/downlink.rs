@@ -11,8 +11,9 @@ pub(crate) struct Downlink {
     pub(crate) loss_ratio: Option<f64>,
     /// The worst that its receiver reports say of audio and of video.
     pub(crate) reported: [f64; 2],
-    /// `None` until measured.
+    /// The shortest of late, and the usual one. `None` until measured.
     pub(crate) round_trip: Option<Duration>,
+    pub(crate) usual_round_trip: Option<Duration>,
     /// How late packets come that are only out of order.
     pub(crate) reorder: Duration,
     /// A queue stands on the path: what is lost is lost in it, and copies would feed it.
@@ -24,8 +25,8 @@ pub(crate) struct Downlink {
 pub(crate) struct SendPlan {
     pub(crate) audio: CopyPlan,
     pub(crate) video: CopyPlan,
-    /// Sound where the subscriber takes RED: the copies, and how many packets each carries besides its own.
-    pub(crate) red: (CopyPlan, u8),
+    /// Sound where the subscriber takes RED.
+    pub(crate) red: RedPlan,
     /// From a packet's first sending to the first answer to a request for it: it may only be late.
     pub(crate) hold: Duration,
     /// Added to the age of the subscriber's reference time when that is answered (DLRR): its player finds a round trip of
@@ -33,6 +34,16 @@ pub(crate) struct SendPlan {
     pub(crate) delay_more: Duration,
     /// From a picture's first sending until few of its packets still lack repair.
     pub(crate) repair_time: Duration,
+}
+
+/// How older sound is carried in newer packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RedPlan {
+    pub(crate) copies: CopyPlan,
+    /// How many packets each carries besides its own.
+    pub(crate) depth: u8,
+    /// Few gaps are left: requests need no answer.
+    pub(crate) suffices: bool,
 }
 
 /// How often each packet leaves again unasked.
@@ -47,12 +58,16 @@ impl CopyPlan {
     pub(crate) const NONE: Self = Self { count: 0, spacing: Duration::ZERO };
 }
 
+impl RedPlan {
+    pub(crate) const NONE: Self = Self { copies: CopyPlan::NONE, depth: 0, suffices: false };
+}
+
 impl SendPlan {
     /// Before anything was measured.
     pub(crate) const CALM: Self = Self {
         audio: CopyPlan::NONE,
         video: CopyPlan::NONE,
-        red: (CopyPlan::NONE, 0),
+        red: RedPlan::NONE,
         hold: Duration::ZERO,
         delay_more: Duration::ZERO,
         repair_time: Duration::ZERO,
@@ -69,14 +84,12 @@ impl SendPlan {
 /// From this loss on: copies of video, of audio. 8 sendings of each packet showed 28 fps at 70 %, 14 showed 25 fps at 80 %
 /// (Chromium behind a repeating proxy); audio is small and has less time, so it gets more.
 const COPIES: [(f64, u8, u8); 7] =
-    [(0.75, 13, 13), (0.65, 7, 9), (0.5, 4, 6), (0.35, 3, 4), (0.2, 2, 3), (0.1, 0, 2), (0.03, 0, 1)];
+    [(0.75, 13, 13), (0.6, 7, 9), (0.45, 5, 6), (0.3, 3, 4), (0.15, 2, 3), (0.1, 0, 2), (0.03, 0, 1)];
 /// From this loss on, where RED is taken: copies of sound, and its depth. Of n sendings of each packet with d before it
 /// n (d + 1) must be lost for a gap: below 1 % at each of these, for half the bytes of copies alone. Deeper costs the
 /// player delay: 20 ms each.
 const RED: [(f64, u8, u8); 7] =
     [(0.75, 4, 4), (0.65, 3, 4), (0.5, 2, 3), (0.35, 1, 3), (0.2, 1, 2), (0.1, 0, 2), (0.03, 0, 1)];
-/// Loss is believed up to here where it may be congestion's.
-const LOSS_UNSURE: f64 = 0.2;
 const VIDEO_SPACING: Duration = Duration::from_millis(6);
 const AUDIO_SPACING: Duration = Duration::from_millis(10);
 /// Longer: a second loss of the same packet is felt.
@@ -84,7 +97,7 @@ const ANSWER_AGAIN_MAX: Duration = Duration::from_millis(200);
 /// Below this loss a player's own patience does: it learns the round trip of repairs by itself.
 const LOSS_FELT: f64 = 0.03;
 /// This share of packets may come too late for their picture, which then shows with the next one.
-const UNREPAIRED: f64 = 0.035;
+const UNREPAIRED: f64 = 0.045;
 /// Less is no reordering that a wait would spare anything for.
 const REORDER_FELT: Duration = Duration::from_millis(10);
 /// Below this loss a missing packet is more likely late than lost.
@@ -106,15 +119,15 @@ const REPAIR_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// The plan for one subscriber.
 pub(crate) fn send_plan(leg: Downlink) -> SendPlan {
-    // Without transport-cc nothing tells a full path from a bad one: audio gets a few copies, video none.
+    // Without transport-cc little tells a full path from a bad one: sound, which is small, is protected, video is not.
     let [reported_audio, reported_video] = leg.reported;
-    let unsure = [reported_audio.min(LOSS_UNSURE), 0.0];
+    let unsure = [reported_audio, 0.0];
     let [audio, video] = leg.loss_ratio.map_or(unsure, |loss| [loss; 2]);
-    let red = red_plan(audio, leg.congested);
+    let red = RedPlan { suffices: leg.loss_ratio.is_some(), ..red_plan(audio, leg.congested) };
     let [audio, video] =
         [(Kind::Audio, audio), (Kind::Video, video)].map(|(kind, loss)| copy_plan(kind, loss, leg.congested));
     let loss = leg.loss_ratio.unwrap_or(reported_video);
-    let hold = hold(loss, leg.reorder, leg.round_trip);
+    let hold = hold(loss, leg.reorder, leg.usual_round_trip);
     let delay_more = if loss >= LOSS_HURRY && !leg.congested { DELAY_MORE } else { Duration::ZERO };
     SendPlan {
         audio,
@@ -136,9 +149,12 @@ fn copy_plan(kind: Kind, loss_ratio: f64, congested: bool) -> CopyPlan {
     }
 }
 
-fn red_plan(loss_ratio: f64, congested: bool) -> (CopyPlan, u8) {
+fn red_plan(loss_ratio: f64, congested: bool) -> RedPlan {
     let found = RED.iter().find(|(loss, ..)| loss_ratio >= *loss && !congested);
-    found.map_or((CopyPlan::NONE, 0), |(_, count, depth)| (CopyPlan { count: *count, spacing: AUDIO_SPACING }, *depth))
+    found.map_or(RedPlan::NONE, |(_, count, depth)| {
+        let copies = CopyPlan { count: *count, spacing: AUDIO_SPACING };
+        RedPlan { copies, depth: *depth, suffices: false }
+    })
 }
 
 /// The least delay that a video player is asked for. `late`: what the publisher's packets come late by, beyond the mean.
@@ -210,17 +226,23 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    const LEG: Downlink =
-        Downlink { loss_ratio: None, reported: [0.0; 2], round_trip: None, reorder: Duration::ZERO, congested: false };
+    const LEG: Downlink = Downlink {
+        loss_ratio: None,
+        reported: [0.0; 2],
+        round_trip: None,
+        usual_round_trip: None,
+        reorder: Duration::ZERO,
+        congested: false,
+    };
 
     #[test]
     fn copies_rise_with_loss_by_chance_only() {
-        for (loss, video, audio) in [(0.0, 0, 0), (0.05, 0, 1), (0.3, 2, 3), (0.5, 4, 6), (0.7, 7, 9), (0.9, 13, 13)] {
+        for (loss, video, audio) in [(0.0, 0, 0), (0.05, 0, 1), (0.3, 3, 4), (0.5, 5, 6), (0.7, 7, 9), (0.9, 13, 13)] {
             let plan = send_plan(Downlink { loss_ratio: Some(loss), ..LEG });
             assert_eq!([plan.video.count, plan.audio.count], [video, audio], "{loss}");
             let congested = send_plan(Downlink { loss_ratio: Some(loss), congested: true, ..LEG });
             assert_eq!([congested.video, congested.audio], [CopyPlan::NONE; 2]);
-            assert_eq!(congested.red, (CopyPlan::NONE, 0));
+            assert_eq!(congested.red.depth, 0);
         }
     }
 
@@ -228,7 +250,9 @@ mod tests {
     fn red_leaves_few_gaps_for_fewer_bytes_than_copies() {
         for percent in (3..=80).step_by(7) {
             let loss = f64::from(percent) / 100.0;
-            let SendPlan { audio, red: (copies, depth), .. } = send_plan(Downlink { loss_ratio: Some(loss), ..LEG });
+            let SendPlan { audio, red, .. } = send_plan(Downlink { loss_ratio: Some(loss), ..LEG });
+            let RedPlan { copies, depth, suffices } = red;
+            assert!(suffices);
             let (sent, chances) = (1 + i32::from(copies.count), 1 + i32::from(depth));
             assert!(loss.powi(sent * chances) < 0.012, "{percent} %");
             // 80 bytes of sound, 60 of headers.
@@ -238,9 +262,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_reported_is_believed_in_part() {
+    fn what_is_only_reported_protects_sound_alone() {
         let plan = send_plan(Downlink { reported: [0.9, 0.9], ..LEG });
-        assert_eq!([plan.video.count, plan.audio.count], [0, 3]);
+        assert_eq!([plan.video.count, plan.audio.count], [0, 13]);
+        assert!(plan.red.depth > 0 && !plan.red.suffices);
     }
 
     #[test]
@@ -250,11 +275,11 @@ mod tests {
             (0, 40, 0, 0),
             (2, 40, 0, 0),
             (10, 40, 0, 60),
-            (30, 40, 0, 12),
-            (50, 40, 0, 24),
+            (30, 40, 0, 18),
+            (50, 40, 0, 30),
             (70, 40, 0, 114),
             (70, 200, 0, 274),
-            (80, 40, 0, 159),
+            (80, 40, 0, 78),
             (0, 40, 500, 500),
         ];
         for (percent, rtt, reorder, want) in table {
@@ -268,7 +293,7 @@ mod tests {
     fn answers_wait_for_what_is_only_late() {
         for (percent, reorder, want) in [(0, 5, 0), (0, 200, 390), (2, 2_000, 990), (30, 200, 100), (50, 0, 0)] {
             let loss_ratio = Some(f64::from(percent) / 100.0);
-            let leg = Downlink { loss_ratio, round_trip: Some(ms(40)), reorder: ms(reorder), ..LEG };
+            let leg = Downlink { loss_ratio, usual_round_trip: Some(ms(40)), reorder: ms(reorder), ..LEG };
             assert_eq!(send_plan(leg).hold, ms(want), "{percent} % {reorder}");
         }
     }

@@ -64,8 +64,8 @@ pub(crate) struct Loss {
 const ROUNDS: [Round; 5] = [
     Round { loss: 0.75, interval_ms: 6, ahead: 10 },
     Round { loss: 0.55, interval_ms: 8, ahead: 6 },
-    Round { loss: 0.40, interval_ms: 10, ahead: 0 },
-    Round { loss: 0.20, interval_ms: 15, ahead: 0 },
+    Round { loss: 0.40, interval_ms: 10, ahead: 4 },
+    Round { loss: 0.20, interval_ms: 12, ahead: 2 },
     Round { loss: 0.05, interval_ms: 20, ahead: 0 },
 ];
 
@@ -76,6 +76,8 @@ struct Round {
     ahead: u16,
 }
 
+/// Sound has less time than pictures and is small: it is asked for as at this much more loss.
+const AUDIO_URGENCY: f64 = 0.2;
 /// From this loss on a repeat is wanted sooner than a round trip.
 pub(super) const LOSS_HURRY: f64 = 0.02;
 /// Below this loss a missing packet is more likely late than lost.
@@ -116,7 +118,11 @@ pub(crate) fn nack_plan(leg: Leg) -> NackPlan {
     let congested = leg.loss.congested;
     let loss = if congested { leg.loss.now.min(leg.loss.by_chance.max(LOSS_CONGESTED)) } else { leg.loss.now };
     // Answers are lost as often as media: at high loss the next question leaves before the answer could be known lost.
-    let round = ROUNDS.iter().find(|round| loss >= round.loss);
+    let urgency = match leg.kind {
+        Kind::Audio if loss >= LOSS_PATIENT => loss + AUDIO_URGENCY,
+        Kind::Audio | Kind::Video => loss,
+    };
+    let round = ROUNDS.iter().find(|round| urgency >= round.loss);
     let patience = if loss < LOSS_PATIENT { REORDER_PATIENT_MAX } else { REORDER_MAX };
     let patient = if congested { round_trip } else { round_trip / 16 };
     let hurry = |round: &Round| Duration::from_millis(round.interval_ms).max(patient);
@@ -177,10 +183,11 @@ mod tests {
             (0.0, None, 0, Kind::Video, (0, 115, 1, 1_500, 0)),
             (0.0, Some(40), 0, Kind::Video, (0, 49, 1, 1_500, 0)),
             (0.1, Some(40), 0, Kind::Video, (0, 20, 2, 1_500, 0)),
-            (0.3, Some(40), 10, Kind::Video, (10, 15, 2, 1_500, 0)),
-            (0.3, Some(400), 0, Kind::Video, (0, 25, 2, 1_600, 0)),
-            (0.5, Some(40), 0, Kind::Video, (0, 10, 1, 1_500, 0)),
-            (0.7, Some(40), 0, Kind::Audio, (0, 8, 1, 1_000, 6)),
+            (0.3, Some(40), 10, Kind::Video, (10, 12, 2, 1_500, 2)),
+            (0.3, Some(40), 10, Kind::Audio, (10, 10, 2, 1_000, 4)),
+            (0.3, Some(400), 0, Kind::Video, (0, 25, 2, 1_600, 2)),
+            (0.5, Some(40), 0, Kind::Video, (0, 10, 1, 1_500, 4)),
+            (0.7, Some(40), 0, Kind::Audio, (0, 6, 1, 1_000, 10)),
             (1.0, Some(1), 500, Kind::Audio, (60, 6, 1, 1_000, 10)),
             (0.0, Some(600), 0, Kind::Video, (0, 200, 1, 2_400, 0)),
             (0.0, Some(40), 500, Kind::Video, (500, 49, 1, 1_500, 0)),

@@ -18,6 +18,8 @@ const FLIGHT_REPEATED: std::time::Duration = std::time::Duration::from_millis(10
 /// Besides, what the client has not answered goes out again this often, evenly: where four of five datagrams are lost, ever
 /// longer pauses would use up the client's patience before a flight is whole.
 const FLIGHT_AGAIN: std::time::Duration = std::time::Duration::from_millis(200);
+/// The last flight is repeated at least this often: 100 bytes.
+const LAST_FLIGHT_WAIT_MAX: std::time::Duration = std::time::Duration::from_millis(400);
 /// Never the bound: that is the time above.
 const FLIGHT_REPEATS: usize = 30;
 
@@ -37,6 +39,9 @@ pub(super) struct Handshake {
 struct Flight {
     records: Vec<Vec<u8>>,
     due: Instant,
+    wait: std::time::Duration,
+    /// The client may have all and nothing to say: the last flight goes out ever more seldom.
+    is_last: bool,
 }
 
 #[derive(Debug)]
@@ -73,7 +78,9 @@ impl Handshake {
             Ok(()) => {
                 let events = self.drain(now);
                 if !self.records.is_empty() {
-                    self.flight = Some(Flight { records: self.records.clone(), due: now + FLIGHT_REPEATED });
+                    let is_last = events.iter().any(|event| matches!(event, HandshakeEvent::Keys(_)));
+                    let (records, wait) = (self.records.clone(), FLIGHT_REPEATED);
+                    self.flight = Some(Flight { records, due: now + wait, wait, is_last });
                 }
                 events
             }
@@ -95,7 +102,9 @@ impl Handshake {
     pub(super) fn repeat(&mut self, now: Instant) {
         let Some(flight) = self.flight.as_mut().filter(|flight| flight.due <= now) else { return };
         self.records.extend_from_slice(&flight.records);
-        flight.due = now + FLIGHT_AGAIN;
+        let most = if flight.is_last { LAST_FLIGHT_WAIT_MAX } else { FLIGHT_AGAIN };
+        flight.wait = (flight.wait * 2).min(most);
+        flight.due = now + flight.wait;
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<HandshakeEvent> {

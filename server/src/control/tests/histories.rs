@@ -28,7 +28,7 @@ const NAMES: [&str; 5] = ["amy", "ben", "cat", "dan", "eve"];
 const GROUP: &str = "team";
 /// Fewer in an unoptimized build.
 const HISTORIES: u64 = if cfg!(debug_assertions) { 200 } else { 5_000 };
-const STEPS: u64 = 30;
+const STEPS: u64 = 24;
 /// The longest that anybody waits: an invitation's guard time, a seat's grace time, a session's time to resume.
 const CALM_MS: u64 = 200_000;
 

@@ -21,6 +21,8 @@ pub(super) struct Model {
     /// Who holds seats by a session.
     sessions: BTreeMap<u64, User>,
     now: Now,
+    /// The engine has a deadline in this turn.
+    due: bool,
     /// Every message that the engine was shown, in order.
     pub(super) messages: Vec<Message>,
     /// What the engine recorded, in order.
@@ -31,21 +33,22 @@ impl Model {
     pub(super) fn new(now: Now) -> Self {
         let mut reference = Reference::default();
         reference.members.extend(0..NAMES.len());
-        Self { reference, sessions: BTreeMap::new(), now, messages: Vec::new(), records: Vec::new() }
+        Self { reference, sessions: BTreeMap::new(), now, due: false, messages: Vec::new(), records: Vec::new() }
     }
 
     /// Who is there when the engine looks.
-    pub(super) fn before(&mut self, control: &Control) {
+    pub(super) fn before(&mut self, control: &Control, now: Now) {
+        self.due = control.calls.poll_timeout().is_some_and(|(at, _)| at <= now.instant);
         let offline = |user: &User| !control.chat.is_online(APP, &name(*user));
         self.reference.offline = (0..NAMES.len()).filter(offline).collect();
     }
 
     pub(super) fn after(&mut self, control: &mut Control, now: Now) -> Result<(), String> {
-        let passed = self.advance(now);
         let tape = std::mem::take(&mut control.tape);
-        if passed == 0 && tape.is_empty() {
+        if tape.is_empty() && !self.due {
             return Ok(());
         }
+        self.advance(now);
         for taped in tape {
             match taped {
                 Taped::Told(command) => self.tell(command),
@@ -62,11 +65,10 @@ impl Model {
         self.sessions.clear();
     }
 
-    fn advance(&mut self, now: Now) -> u64 {
+    fn advance(&mut self, now: Now) {
         let ms = u64::try_from((now.instant - self.now.instant).as_millis()).unwrap_or(u64::MAX);
         self.now = now;
         self.reference.wait(ms);
-        ms
     }
 
     fn tell(&mut self, command: Command) {

@@ -322,7 +322,7 @@ impl World {
     /// One turn of the control thread, and what it sends goes on its way.
     fn turn(&mut self, input: Option<Input>) {
         let Some(control) = &mut self.control else { return };
-        self.model.before(control);
+        self.model.before(control, self.now);
         control.turn(self.now, input).expect("the store works");
         if let Err(differs) = self.model.after(control, self.now) {
             self.log.push(differs.clone());

@@ -6,7 +6,7 @@
 # make figures  print how long a player in Chromium waits for its first picture, beside a bare handshake
 # make weather  calls in Chromium on bad networks: the whole table, three seeds a cell (about an hour), as text and weather.json
 # make browser-figures  the browser tests, with the frame rates that an idle machine must reach
-# make weather-sim  the same weathers in virtual time with a model of Chromium, 200 seeds a cell, as text and weather-sim.json
+# make weather-sim  the same weathers in virtual time with a model of Chromium, 200 seeds a cell (about an hour), as text and weather-sim.json
 # make rtmp-load  one RTMP stream to 400 players, and 200 publishers, beside nginx-rtmp and a loop that only writes
 # make audit  licences, advisories and sources of the dependencies (cargo deny)
 # make fuzz   ten minutes of coverage-guided fuzzing per target (nightly features, not part of the tests)

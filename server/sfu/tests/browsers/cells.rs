@@ -22,6 +22,8 @@ pub struct Weather {
 pub enum Scene {
     /// One publishes, one plays; another one joins at the end.
     Pair,
+    /// As `Pair`, six times as long.
+    Long,
     /// As `Pair`; the rate limit is lifted at the end.
     Lift,
     /// Two publishers share the uplink, each has a player.
@@ -82,7 +84,8 @@ fn held(name: &str) -> Vec<Bound> {
         "jitter200inorder" | "jitter200upinorder" | "jitter200downinorder" | "jitter500downinorder" => {
             vec![Least(Fps, 27.0), Least(Stoi, 0.93), Most(DownlinkTimes, 1.3)]
         }
-        "burst30" => vec![Least(Fps, 25.0), Least(Stoi, 0.90)],
+        "loss80long" => vec![Least(Fps, 15.0), Least(Stoi, 0.85), Most(Drops, 0.0)],
+        "burst30" => vec![Least(Fps, 25.0), Least(Stoi, 0.85)],
         "outages" => vec![Least(Fps, 22.0)],
         "all50" => vec![Least(Fps, 20.0), Least(Stoi, 0.90)],
         "rtt200loss30" => vec![Least(Fps, 25.0), Least(Stoi, 0.90)],
@@ -94,7 +97,7 @@ fn held(name: &str) -> Vec<Bound> {
     }
 }
 
-fn losses() -> [Cell; 5] {
+fn losses() -> [Cell; 6] {
     let at = |percent: f64| cell(&format!("loss{percent}"), both(loss(percent)));
     [
         at(10.0).least(&[(Fps, 28.0), (Stoi, 0.95)]).most(&[(Freeze, 1.0), (LatencyMs, 200.0)]),
@@ -112,6 +115,10 @@ fn losses() -> [Cell; 5] {
             (UplinkTimes, 20.0),
             (DownlinkTimes, 20.0),
         ]),
+        cell("loss80long", both(loss(80.0)))
+            .scene(Scene::Long)
+            .least(&[(Fps, 15.0), (Stoi, 0.85)])
+            .most(&[(Drops, 0.0)]),
     ]
 }
 

@@ -42,10 +42,12 @@ pub enum Figure {
     BackMs,
     /// Of the greater of two rates by the lesser.
     Share,
+    /// Connections that the server took for lost or over.
+    Drops,
 }
 
 impl Figure {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Fps,
         Self::Freeze,
         Self::LongestMs,
@@ -65,6 +67,7 @@ impl Figure {
         Self::Plis,
         Self::BackMs,
         Self::Share,
+        Self::Drops,
     ];
 
     /// Whether less of it is better.
@@ -94,6 +97,7 @@ impl Figure {
             Self::Plis => ("plis", 0),
             Self::BackMs => ("back", 0),
             Self::Share => ("share", 1),
+            Self::Drops => ("drops", 0),
         }
     }
 }

@@ -11,6 +11,8 @@ use carillon_sfu::ParticipantId;
 
 /// Clear weather at the start: 4 s after the first join.
 const CLEAR_MS: Ms = 3_500.0;
+/// A long call lasts this much longer than the others.
+const LONG_TIMES: f64 = 6.0;
 /// In the weather before anything is measured.
 const SETTLE_MS: Ms = 10_000.0;
 /// A joiner is given up after this time.
@@ -36,6 +38,7 @@ struct Snapshot {
 pub fn run(cell: &Cell, seed: u64, measure_ms: Ms) -> Figures {
     match cell.scene {
         Scene::Pair | Scene::Lift => run_pair(cell, seed, measure_ms),
+        Scene::Long => run_pair(cell, seed, LONG_TIMES * measure_ms),
         Scene::SharedUplink => run_shared(cell, seed, measure_ms),
         Scene::Four => run_four(cell, seed, measure_ms),
     }
@@ -55,6 +58,7 @@ fn run_pair(cell: &Cell, seed: u64, measure_ms: Ms) -> Figures {
     pass(&mut world, publisher, player, measure_ms);
     measured.judge(&world, 0, &mut figures);
     measured.judge_traffic(&world, publishing, playing, &mut figures);
+    figures.insert(Figure::Drops, world.drops() as f64);
     if cell.scene == Scene::Lift {
         figures.insert(Figure::BackMs, lift(&mut world, publishing, playing, publisher));
     } else {

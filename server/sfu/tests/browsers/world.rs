@@ -51,7 +51,7 @@ pub struct World {
     pub worker: Worker,
     pub peers: Vec<Peer>,
     pub halves: Vec<Half>,
-    pub events: Vec<(Ms, Event)>,
+    events: Vec<Event>,
     owners: BTreeMap<SocketAddr, usize>,
     agenda: BTreeMap<(Instant, u64), Arrival>,
     serial: u64,
@@ -142,6 +142,12 @@ impl World {
         self.advance(end);
     }
 
+    /// Connections that were taken for lost or over so far.
+    pub fn drops(&self) -> usize {
+        let over = |event: &Event| matches!(event, Event::TransportLost { .. } | Event::TransportClosed { .. });
+        self.events.iter().filter(|event| over(event)).count()
+    }
+
     fn offer(&mut self, n: usize) {
         let (sdp, publish, subscribe) = self.peers[n].offer();
         self.requests += 1;
@@ -182,12 +188,11 @@ impl World {
     }
 
     fn drain(&mut self) {
-        let ms = self.moment().ms;
         while let Some(output) = self.worker.poll_output() {
             match output {
                 Output::Answer { request, sdp, .. } => _ = self.answers.insert(request.0, sdp),
                 Output::Refused { request, error, .. } => panic!("{request:?}: {error:?}"),
-                Output::Event(event) => self.events.push((ms, event)),
+                Output::Event(event) => self.events.push(event),
             }
         }
         let egress = self.worker.egress();

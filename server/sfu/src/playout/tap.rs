@@ -406,3 +406,6 @@ fn noticed(history: &History, hole: SeqExt) -> Option<Instant> {
     history.head().filter(|head| *head > hole)?;
     history.since(hole).take(LOOK_AHEAD).map(|packet| packet.arrival).min()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! One user in one room, and the connection that carries its media.
 
-use crate::bandwidth::{Bounds, DownlinkPath, Least, UplinkEstimate};
+use crate::bandwidth::{Bounds, DownlinkPath, Least, Throughput, UplinkEstimate};
 use crate::context::Context;
 use crate::egress::{Outlet, Used};
 use crate::ingress::Inbound;
@@ -22,6 +22,8 @@ const STREAMS_MAX: usize = 64;
 const USED_MAX: usize = 1_000;
 /// From one plan for a subscriber to the next.
 const PLAN_INTERVAL: Duration = Duration::from_millis(100);
+/// A subscriber's path is taken to bear this much until a queue shows on it.
+const DOWNLINK_MAX_BPS: u64 = 100_000_000;
 /// The shortest round trip is that of this time, the recent one of this.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(30);
 const RECENT_WINDOW: Duration = Duration::from_secs(2);
@@ -61,6 +63,8 @@ pub(crate) struct Connection {
     pub(crate) automatic: Option<Option<ParticipantId>>,
     pub(crate) uplink: UplinkEstimate,
     pub(crate) uplink_updated: Option<Instant>,
+    /// By the last REMB, bit/s.
+    pub(crate) told_bps: u64,
     /// Smoothed.
     pub(crate) round_trip: Option<Duration>,
     /// The shortest of late, microseconds: without what jitter adds.
@@ -71,6 +75,9 @@ pub(crate) struct Connection {
     /// How it is sent to, and when that was decided.
     pub(crate) plan: SendPlan,
     planned: Option<Instant>,
+    /// What its path bears, bit/s, and what is sent on it for the first time.
+    pub(crate) downlink_bps: u64,
+    media: Throughput,
     /// Packets that leave again unasked.
     pub(crate) copies: Copies,
     budget: RepairBudget,
@@ -120,12 +127,18 @@ impl Connection {
             automatic: None,
             uplink: UplinkEstimate::new(context.now, bounds),
             uplink_updated: None,
+            told_bps: 0,
             round_trip: None,
             shortest: Least::new(context.now, SHORTEST_WINDOW),
             recent_round_trip: Least::new(context.now, RECENT_WINDOW),
-            downlink: DownlinkPath::new(context.now),
+            downlink: DownlinkPath::new(
+                context.now,
+                Bounds { start: DOWNLINK_MAX_BPS, max: DOWNLINK_MAX_BPS, ..bounds },
+            ),
             plan: SendPlan::CALM,
             planned: None,
+            downlink_bps: DOWNLINK_MAX_BPS,
+            media: Throughput::default(),
             copies: Copies::default(),
             budget: RepairBudget::default(),
             ssrc: context.random.next_u32(),
@@ -182,11 +195,12 @@ impl Connection {
             transport: &mut self.transport,
             downlink: &mut self.downlink,
             copies: &mut self.copies,
+            media: &mut self.media,
             plan: self.plan,
             round_trip: self.round_trip,
             shortest_round_trip,
             budget: &mut self.budget,
-            repair_ratio: context.config.repair_ratio_max,
+            repair_ratio: plan::repair_ratio(self.plan, context.config.repair_ratio_max),
             egress: &mut context.egress,
             stats: &mut context.stats,
         })
@@ -228,7 +242,8 @@ impl Connection {
             .least()
             .zip(self.shortest.least())
             .is_some_and(|(recent, shortest)| recent - shortest > ROUND_TRIP_STANDING_US);
-        let loss_ratio = self.downlink.loss_ratio(now);
+        self.downlink_bps = self.downlink.update(now, self.round_trip);
+        let loss_ratio = self.downlink.loss_by_chance(now);
         let congested = self.downlink.is_congested(now) || loss_ratio.is_none() && slow;
         self.plan = plan::send_plan(Downlink {
             loss_ratio,
@@ -237,7 +252,11 @@ impl Connection {
             usual_round_trip: self.round_trip,
             reorder: self.downlink.reorder(now),
             congested,
+            spare: self.downlink_bps as f64 / self.media.bits_per_second(now).unwrap_or(0).max(1) as f64,
         });
+        if congested {
+            self.budget.limit(plan::REPAIR_CONGESTED_BYTES);
+        }
     }
 
     /// One measurement of the round trip.

@@ -3,6 +3,9 @@
 //! holds up every one.
 
 use super::least::Least;
+use super::rate::RateControl;
+use super::throughput::Throughput;
+use super::{Bounds, Usage};
 use carillon_proto::rtcp::Twcc;
 use std::time::{Duration, Instant};
 
@@ -13,16 +16,22 @@ const REMEMBERED_MAX: u16 = 4_096;
 /// Feedback about more packets than this is forged, or follows an outage of seconds and says nothing else. Two bytes
 /// stand for 8,191 packets, and a datagram has room for many such.
 const REPORTED_MAX: u16 = REMEMBERED_MAX;
-/// The path's own delay is the least of this time: routes change.
-const BASE_WINDOW: Duration = Duration::from_secs(10);
+/// The path's own delay is the least of this time: routes change. Longer than any queue is let stand.
+const BASE_WINDOW: Duration = Duration::from_secs(60);
 /// What is there now is the least of this time: of enough packets that one was fast, at jitter of half a second.
 const RECENT_WINDOW: Duration = Duration::from_millis(600);
 /// A queue that holds up every packet by this much stands.
-const STANDING_US: i64 = 80_000;
+const STANDING_US: i64 = 60_000;
 /// After a packet was reported missing it may still come, for as long as others were late, and this.
 const SETTLE_US: i64 = 150_000;
 /// Without feedback for this long nothing is known any more: the numbered streams have ended.
 const KNOWN_FOR: Duration = Duration::from_secs(5);
+/// After a queue has drained, losses are still its own for this time: loss is smoothed.
+const CONGESTED_FOR: Duration = Duration::from_secs(2);
+/// Of one update in the loss by chance: it follows the path within a second.
+const CHANCE_WEIGHT: f64 = 0.15;
+/// Beyond this loss what came says little about what was sent.
+const CHANCE_MAX: f64 = 0.9;
 /// What each packet that came in order leaves of the patience for others.
 const REORDER_KEPT: f64 = 0.998;
 /// Packets over which loss is smoothed, about.
@@ -42,6 +51,11 @@ pub(crate) struct DownlinkPath {
     latest: Least,
     /// The newest number that has arrived.
     front: Option<u16>,
+    goodput: Throughput,
+    rate: RateControl,
+    /// When a queue was seen to stand last.
+    stood: Option<Instant>,
+    loss_by_chance: f64,
     reorder_us: f64,
     loss_ratio: Option<f64>,
     /// When that was measured last.
@@ -62,11 +76,12 @@ struct Sent {
     /// Tenths of milliseconds since the path's start, wrapping each five days.
     at: u32,
     fate: Fate,
+    bytes: u16,
     carried: Carried,
 }
 
 impl Sent {
-    const NONE: Self = Self { at: 0, fate: Fate::Unknown, carried: Carried { ssrc: 0, seq: 0 } };
+    const NONE: Self = Self { at: 0, fate: Fate::Unknown, bytes: 0, carried: Carried { ssrc: 0, seq: 0 } };
 
     fn age_us(self, now_tenths: u32) -> i64 {
         i64::from(now_tenths.wrapping_sub(self.at)) * 100
@@ -82,7 +97,7 @@ enum Fate {
 }
 
 impl DownlinkPath {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant, bounds: Bounds) -> Self {
         Self {
             started: now,
             packets: Vec::new(),
@@ -92,6 +107,10 @@ impl DownlinkPath {
             recent: Least::new(now, RECENT_WINDOW),
             latest: Least::new(now, RECENT_WINDOW),
             front: None,
+            goodput: Throughput::default(),
+            rate: RateControl::new(bounds),
+            stood: None,
+            loss_by_chance: 0.0,
             reorder_us: 0.0,
             loss_ratio: None,
             measured: now,
@@ -99,7 +118,7 @@ impl DownlinkPath {
     }
 
     /// A packet leaves: the number that it carries.
-    pub(crate) fn number(&mut self, now: Instant, carried: Carried) -> u16 {
+    pub(crate) fn number(&mut self, now: Instant, carried: Carried, bytes: usize) -> u16 {
         if self.packets.is_empty() {
             self.packets = vec![Sent::NONE; usize::from(REMEMBERED)];
         }
@@ -108,7 +127,8 @@ impl DownlinkPath {
         }
         let seq = self.next;
         let at = self.tenths(now);
-        *self.packet(seq) = Sent { at, fate: Fate::Unknown, carried };
+        let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
+        *self.packet(seq) = Sent { at, fate: Fate::Unknown, bytes, carried };
         self.next = seq.wrapping_add(1);
         seq
     }
@@ -119,7 +139,7 @@ impl DownlinkPath {
             return;
         }
         let (now_us, now_tenths) = (self.micros(now), self.tenths(now));
-        let mut came = Vec::new();
+        let (mut came, mut bytes) = (Vec::new(), 0);
         for status in feedback.statuses() {
             // A forged or very late one speaks of numbers that were not sent, or are used again.
             if self.next.wrapping_sub(status.seq).wrapping_sub(1) >= self.remembered() {
@@ -134,11 +154,13 @@ impl DownlinkPath {
             };
             if packet.fate != Fate::Arrived {
                 arrived.push(packet.carried);
+                bytes += usize::from(packet.bytes);
             }
             packet.fate = Fate::Arrived;
             let sent_us = now_us - packet.age_us(now_tenths);
             came.push((arrival_us, status.seq, arrival_us - sent_us));
         }
+        self.goodput.add(now, bytes);
         came.sort_unstable();
         came.into_iter().for_each(|(_, seq, delay_us)| self.note_arrival(now, seq, delay_us));
         self.settle(now);
@@ -149,14 +171,35 @@ impl DownlinkPath {
         if self.is_known(now) { Duration::from_micros(self.reorder_us.max(0.0) as u64) } else { Duration::ZERO }
     }
 
+    /// Moves the estimate on; several times a second. Yields what the path bears, bit/s: the bound until it was too much.
+    pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>) -> u64 {
+        let stands = self.is_known(now) && super::stands(&self.recent, &self.latest, &self.base, STANDING_US);
+        if stands {
+            self.stood = Some(now);
+        }
+        if let Some(loss) = self.loss_ratio(now).filter(|_| !self.is_congested(now)) {
+            self.loss_by_chance += CHANCE_WEIGHT * (loss - self.loss_by_chance);
+        }
+        // What came tells what would have come but for chance.
+        let came = 1.0 - self.loss_by_chance.min(CHANCE_MAX);
+        let goodput = self.goodput.bits_per_second(now).map(|bps| (bps as f64 / came) as u64);
+        self.rate.update(now, if stands { Usage::Over } else { Usage::Normal }, goodput, round_trip);
+        self.rate.estimate()
+    }
+
+    /// What was lost while no queue stood, smoothed; never more than is lost now. `None` as `loss_ratio`.
+    pub(crate) fn loss_by_chance(&self, now: Instant) -> Option<f64> {
+        Some(self.loss_ratio(now)?.min(self.loss_by_chance))
+    }
+
     /// Smoothed, 0…1; late packets are not lost. `None` until known, and when that is long ago.
     pub(crate) fn loss_ratio(&self, now: Instant) -> Option<f64> {
         self.loss_ratio.filter(|_| self.is_known(now))
     }
 
-    /// Every packet waits on the way.
+    /// Every packet waits on the way, or did until a moment ago.
     pub(crate) fn is_congested(&self, now: Instant) -> bool {
-        self.is_known(now) && super::stands(&self.recent, &self.latest, &self.base, STANDING_US)
+        self.stood.is_some_and(|at| now.saturating_duration_since(at) < CONGESTED_FOR)
     }
 
     /// In order of arrival. Patience rises at once and falls slowly: a late packet in a while keeps what it needs.
@@ -243,6 +286,8 @@ mod tests {
     use carillon_proto::rtcp::{self, Rtcp, twcc};
     use carillon_proto::rtp::Ssrc;
 
+    const BOUNDS: Bounds = Bounds { start: 6_000_000, min: 100_000, max: 6_000_000 };
+
     fn carried(n: u64) -> Carried {
         Carried { ssrc: 7, seq: n as u16 }
     }
@@ -251,18 +296,20 @@ mod tests {
         congested: Vec<u64>,
         loss: f64,
         reorder: Duration,
+        /// The estimate at the end of each tenth of a second.
+        bps: Vec<u64>,
     }
 
     /// 100 packets a second for ten seconds; each 100 ms feedback about what came meanwhile.
     fn run(delay_us: impl Fn(u64) -> Option<i64>) -> Run {
         let t = start();
-        let mut path = DownlinkPath::new(t);
-        let (mut congested, mut arrived) = (Vec::new(), Vec::new());
+        let mut path = DownlinkPath::new(t, BOUNDS);
+        let (mut congested, mut arrived, mut bps) = (Vec::new(), Vec::new(), Vec::new());
         let mut told = 0;
         let mut under_way: Vec<(u64, i64)> = Vec::new();
         for tenth in 0..100u64 {
             for n in tenth * 10..tenth * 10 + 10 {
-                assert_eq!(path.number(t + Duration::from_millis(10 * n), carried(n)), n as u16);
+                assert_eq!(path.number(t + Duration::from_millis(10 * n), carried(n), 1_000), n as u16);
                 under_way.extend(delay_us(n).map(|delay| (n, 10_000 * n as i64 + delay)));
             }
             let at_us = 100_000 * (tenth as i64 + 1);
@@ -279,6 +326,7 @@ mod tests {
                 let Ok(Rtcp::Twcc(feedback)) = packet else { panic!("{packet:?}") };
                 path.handle_feedback(t + Duration::from_micros(at_us as u64), &feedback, &mut arrived);
             }
+            bps.push(path.update(t + Duration::from_micros(at_us as u64), None));
             if path.is_congested(t + Duration::from_micros(at_us as u64)) {
                 congested.push(tenth);
             }
@@ -290,7 +338,7 @@ mod tests {
         assert_eq!(arrived.len(), all, "each is told once");
         let reorder = path.reorder(end);
         assert_eq!(path.loss_ratio(end + KNOWN_FOR), None, "what was long ago says nothing of now");
-        Run { congested, loss: path.loss_ratio(end).expect("measured"), reorder }
+        Run { congested, loss: path.loss_ratio(end).expect("measured"), reorder, bps }
     }
 
     fn noise(n: u64) -> u64 {
@@ -307,10 +355,10 @@ mod tests {
     #[test]
     fn many_packets_a_second_are_settled_too() {
         let (t, mut loss) = (start(), Vec::new());
-        let mut path = DownlinkPath::new(t);
+        let mut path = DownlinkPath::new(t, BOUNDS);
         for ms in 0..3_000u64 {
             let now = t + Duration::from_millis(ms);
-            let numbers: Vec<u16> = (0..8).map(|n| path.number(now, carried(n))).collect();
+            let numbers: Vec<u16> = (0..8).map(|n| path.number(now, carried(n), 1_000)).collect();
             let came: Vec<_> =
                 numbers.iter().filter(|n| *n % 4 == 0).map(|n| (u64::from(*n), 1_000 * ms as i64)).collect();
             let mut out = Vec::new();
@@ -338,5 +386,8 @@ mod tests {
         let run = run(|n| Some(if (300..600).contains(&n) { 200_000 } else { 20_000 }));
         let seen = |tenth| run.congested.contains(&tenth);
         assert!(seen(45) && !seen(20) && !seen(85), "{:?}", run.congested);
+        // 800 kbit/s go through.
+        assert_eq!(run.bps[25], BOUNDS.max);
+        assert!((200_000..900_000).contains(&run.bps[60]) && run.bps[99] > run.bps[70], "{:?}", run.bps);
     }
 }

@@ -1,6 +1,6 @@
 //! The way out to one participant: its transport, the arena that the socket sends from, and what is counted on the way.
 
-use crate::bandwidth::{Carried, DownlinkPath};
+use crate::bandwidth::{Carried, DownlinkPath, Throughput};
 use crate::recovery::copies::Copies;
 use crate::recovery::plan::SendPlan;
 use crate::recovery::rtx::RepairBudget;
@@ -9,6 +9,9 @@ use crate::{Egress, Path, Stats};
 use carillon_proto::rtp::SeqExt;
 use carillon_proto::rtp_ext::AbsSendTime;
 use std::time::{Duration, Instant};
+
+/// About what stands around a payload on the wire: RTP with extensions, SRTP, UDP, IP.
+pub(crate) const HEADERS_BYTES: usize = 80;
 
 pub(crate) struct Outlet<'a> {
     pub(crate) now: Instant,
@@ -19,6 +22,8 @@ pub(crate) struct Outlet<'a> {
     /// Gives out transport-wide numbers (transport-cc).
     pub(crate) downlink: &'a mut DownlinkPath,
     pub(crate) copies: &'a mut Copies,
+    /// Counts what leaves for the first time.
+    pub(crate) media: &'a mut Throughput,
     pub(crate) plan: SendPlan,
     /// The usual one, and the shortest of late. `None` until measured.
     pub(crate) round_trip: Option<Duration>,
@@ -31,8 +36,8 @@ pub(crate) struct Outlet<'a> {
 
 impl Outlet<'_> {
     /// The number for a packet that carries one.
-    pub(crate) fn next_transport_seq(&mut self, wanted: bool, carried: Carried) -> u16 {
-        if wanted { self.downlink.number(self.now, carried) } else { 0 }
+    pub(crate) fn next_transport_seq(&mut self, wanted: bool, carried: Carried, payload: usize) -> u16 {
+        if wanted { self.downlink.number(self.now, carried, payload + HEADERS_BYTES) } else { 0 }
     }
 
     /// Seals what `write` appends. False where the transport cannot: nothing leaves then.

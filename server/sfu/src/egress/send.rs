@@ -1,6 +1,7 @@
 //! From a packet of the source to what one subscriber is sent of it: at first, and again.
 
 use super::header::Stamp;
+use super::outlet::HEADERS_BYTES;
 use super::{Called, Outlet, Subscription};
 use crate::bandwidth::Carried;
 use crate::ingress::Packet;
@@ -26,6 +27,7 @@ impl Subscription {
         };
         if written {
             self.reds.note(seq, blocks);
+            outlet.media.add(outlet.now, packet.payload.len() + HEADERS_BYTES);
             outlet.copies.add(outlet.now, self.stream.ssrc, packet.seq, seq, copies);
             // Requests are repeated as copies are: what the loss takes of one it takes of the other.
             outlet.budget.earn(packet.payload.len(), outlet.repair_ratio * f64::from(1 + copies.count));
@@ -55,7 +57,11 @@ impl Subscription {
             seq,
             time,
             sent: outlet.sent,
-            transport_seq: outlet.next_transport_seq(self.template.has_transport_seq(), self.carried(seq)),
+            transport_seq: outlet.next_transport_seq(
+                self.template.has_transport_seq(),
+                self.carried(seq),
+                packet.payload.len(),
+            ),
         };
         let (template, vp8) = (&self.template, &mut self.vp8);
         outlet.send_rtp(seq, |out| {
@@ -131,7 +137,11 @@ impl Subscription {
             seq,
             time: self.munger.time_of(packet.seq, packet.time),
             sent: outlet.sent,
-            transport_seq: outlet.next_transport_seq(self.template.has_transport_seq(), self.carried(original)),
+            transport_seq: outlet.next_transport_seq(
+                self.template.has_transport_seq(),
+                self.carried(original),
+                packet.payload.len(),
+            ),
         };
         let (template, vp8) = (&self.template, &mut self.vp8);
         outlet.send_rtp(seq, |out| {

@@ -54,6 +54,11 @@ impl RepairBudget {
         self.bytes = (self.bytes + bytes as f64 * ratio).min(SAVED_MAX);
     }
 
+    /// What was saved up beyond `bytes` is gone.
+    pub(crate) fn limit(&mut self, bytes: f64) {
+        self.bytes = self.bytes.min(bytes);
+    }
+
     /// False, with nothing spent, where the budget does not bear it.
     pub(crate) fn spend(&mut self, bytes: usize) -> bool {
         let enough = self.bytes >= bytes as f64;

@@ -123,6 +123,7 @@ impl Room {
         connection.downlink.handle_feedback(context.now, feedback, &mut arrived);
         context.stats.repairs_spared += connection.copies.cancel(arrived);
         self.plan_downlink(context, member);
+        self.tell_publishers(context, member);
     }
 
     /// Plans how a subscriber is sent to, and tells its players how long to wait for what comes late, here or on the way

@@ -5,7 +5,7 @@ use super::report::path_state;
 use crate::context::{Context, Timer};
 use crate::ingress::{Carriage, Elements, Publication, Received, Taken};
 use crate::participant::Connection;
-use crate::transport::Codec;
+use crate::transport::{Codec, Kind};
 use crate::{DropReason, Event, ParticipantId, Path};
 use carillon_proto::gateway::TrackName;
 use carillon_proto::red::Red;
@@ -15,6 +15,10 @@ use std::time::Duration;
 
 /// Between two updates of an uplink estimate: often enough to catch a growing queue.
 const ESTIMATE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Of a viewer's path, for sound; and what is left for pictures at least.
+const SOUND_BPS: u64 = 60_000;
+const VIDEO_MIN_BPS: u64 = 60_000;
 
 /// A decrypted packet with its header read.
 struct Opened<'a> {
@@ -135,22 +139,51 @@ impl Room {
         }
     }
 
-    /// Tells a publisher what its video may take.
+    /// Tells a publisher what its video may take: its own path, and where it has a single viewer, that one's.
     pub(super) fn send_remb(&mut self, context: &mut Context, member: u32) {
+        let limit = self.viewer_limit(member);
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
         let sources = video_sources(connection, |key| self.publications.get(key));
         if sources.is_empty() {
             return;
         }
-        let bitrate_bps = connection.uplink.tell();
+        let bitrate_bps = connection.uplink.tell().min(limit);
+        connection.told_bps = bitrate_bps;
         connection.send_feedback(context, |out, ssrc| rtcp::remb::write(out, ssrc, bitrate_bps, &sources));
+    }
+
+    /// What the way to a publisher's single viewer bears of its video, bit/s. In groups one narrow path slows nobody.
+    fn viewer_limit(&self, member: u32) -> u64 {
+        let connection = self.members.get(member).and_then(|m| m.connection.as_ref());
+        let sections = connection.iter().flat_map(|c| &c.inbound);
+        let video = sections.filter_map(|s| self.publications.get(s.publication)).filter(|p| p.kind == Kind::Video);
+        let mut viewers = video.flat_map(|p| &p.subscribers).filter_map(|s| self.subscriptions.get(*s));
+        let (Some(only), None) = (viewers.next(), viewers.next()) else { return u64::MAX };
+        let Some(viewer) = self.members.get(only.member).and_then(|m| m.connection.as_ref()) else { return u64::MAX };
+        let seen = viewer.outgoing.values().filter_map(|key| self.subscriptions.get(*key));
+        let pictures = seen.filter(|s| s.kind == Kind::Video && s.publication.is_some()).count().max(1);
+        viewer.downlink_bps.saturating_sub(SOUND_BPS).max(VIDEO_MIN_BPS) / pictures as u64
+    }
+
+    /// After a plan for a viewer: its publishers hear at once of a path that got much narrower.
+    pub(super) fn tell_publishers(&mut self, context: &mut Context, viewer: u32) {
+        let connection = self.members.get(viewer).and_then(|m| m.connection.as_ref());
+        let seen = connection.iter().flat_map(|c| c.outgoing.values()).filter_map(|key| self.subscriptions.get(*key));
+        let seen = seen.filter(|s| s.kind == Kind::Video).filter_map(|s| self.publications.get(s.publication?));
+        let owners: Vec<u32> = seen.filter_map(|p| self.by_id.get(&p.owner).copied()).collect();
+        for owner in owners {
+            let told = self.members.get(owner).and_then(|m| m.connection.as_ref()).map_or(0, |c| c.told_bps);
+            if self.viewer_limit(owner) < told / 100 * 97 {
+                self.send_remb(context, owner);
+            }
+        }
     }
 }
 
 /// The video streams that a client sends.
 fn video_sources<'a>(connection: &Connection, publication: impl Fn(u32) -> Option<&'a Publication>) -> Vec<Ssrc> {
     let video = connection.inbound.iter().filter_map(|section| publication(section.publication));
-    let video = video.filter(|p| p.kind == crate::transport::Kind::Video);
+    let video = video.filter(|p| p.kind == Kind::Video);
     video.flat_map(|p| p.ssrcs().map(Ssrc)).collect()
 }
 
@@ -266,8 +299,8 @@ fn take_red(
 
 fn count_media(context: &mut Context, codec: Codec) {
     match codec.kind() {
-        crate::transport::Kind::Audio => context.stats.audio_packets_in += 1,
-        crate::transport::Kind::Video => context.stats.video_packets_in += 1,
+        Kind::Audio => context.stats.audio_packets_in += 1,
+        Kind::Video => context.stats.video_packets_in += 1,
     }
 }
 

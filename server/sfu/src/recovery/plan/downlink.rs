@@ -7,7 +7,7 @@ use std::time::Duration;
 /// What is known of the way to a subscriber when its plan is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Downlink {
-    /// Share of packets lost, from transport-cc, 0…1. `None`: the subscriber sends none.
+    /// Share of packets that chance takes, from transport-cc, 0…1. `None`: the subscriber sends none.
     pub(crate) loss_ratio: Option<f64>,
     /// The worst that its receiver reports say of audio and of video.
     pub(crate) reported: [f64; 2],
@@ -16,8 +16,10 @@ pub(crate) struct Downlink {
     pub(crate) usual_round_trip: Option<Duration>,
     /// How late packets come that are only out of order.
     pub(crate) reorder: Duration,
-    /// A queue stands on the path: what is lost is lost in it, and copies would feed it.
+    /// A queue stands on the path, or did a moment ago: copies would feed it.
     pub(crate) congested: bool,
+    /// What the path bears, in multiples of the media that is sent.
+    pub(crate) spare: f64,
 }
 
 /// How a subscriber is sent to.
@@ -32,6 +34,8 @@ pub(crate) struct SendPlan {
     /// Added to the age of the subscriber's reference time when that is answered (DLRR): its player finds a round trip of
     /// nothing, and asks for what it lacks at each look, not once in a round trip.
     pub(crate) delay_more: Duration,
+    /// A queue stands on the path.
+    pub(crate) congested: bool,
     /// From a picture's first sending until few of its packets still lack repair.
     pub(crate) repair_time: Duration,
 }
@@ -70,6 +74,7 @@ impl SendPlan {
         red: RedPlan::NONE,
         hold: Duration::ZERO,
         delay_more: Duration::ZERO,
+        congested: false,
         repair_time: Duration::ZERO,
     };
 
@@ -85,6 +90,9 @@ impl SendPlan {
 /// (Chromium behind a repeating proxy); audio is small and has less time, so it gets more.
 const COPIES: [(f64, u8, u8); 7] =
     [(0.75, 13, 13), (0.6, 7, 9), (0.45, 5, 6), (0.3, 3, 4), (0.15, 2, 3), (0.1, 0, 2), (0.03, 0, 1)];
+/// This part of what a path bears is used, and no more copies than these.
+const SPARE_USED: f64 = 0.9;
+const COPIES_MAX: f64 = 20.0;
 /// From this loss on, where RED is taken: copies of sound, and its depth. Of n sendings of each packet with d before it
 /// n (d + 1) must be lost for a gap: below 1 % at each of these, for half the bytes of copies alone. Deeper costs the
 /// player delay: 20 ms each.
@@ -113,6 +121,9 @@ const DECODED_WITHIN: Duration = Duration::from_millis(20);
 /// Browsers look at what is missing each 20 ms (libwebrtc, NackPeriodicProcessor); until a round trip is known, 100 ms.
 const ASKED_EACH: Duration = Duration::from_millis(20);
 const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(100);
+/// Of media, while a queue stands; and what may be saved up for it.
+const REPAIR_CONGESTED: f64 = 0.2;
+pub(crate) const REPAIR_CONGESTED_BYTES: f64 = 10_000.0;
 /// More rounds would hold the picture up longer than a gap in it.
 const ROUNDS_MAX: u32 = 4;
 const REPAIR_TIME_MAX: Duration = Duration::from_millis(500);
@@ -123,36 +134,32 @@ pub(crate) fn send_plan(leg: Downlink) -> SendPlan {
     let [reported_audio, reported_video] = leg.reported;
     let unsure = [reported_audio, 0.0];
     let [audio, video] = leg.loss_ratio.map_or(unsure, |loss| [loss; 2]);
-    let red = RedPlan { suffices: leg.loss_ratio.is_some(), ..red_plan(audio, leg.congested) };
-    let [audio, video] =
-        [(Kind::Audio, audio), (Kind::Video, video)].map(|(kind, loss)| copy_plan(kind, loss, leg.congested));
+    // Copies must fit beside what they copy.
+    let most = if leg.congested { 0.0 } else { (SPARE_USED * leg.spare - 1.0).clamp(0.0, COPIES_MAX) } as u8;
+    let red = RedPlan { suffices: leg.loss_ratio.is_some() && !leg.congested, ..red_plan(audio, most) };
+    let [audio, video] = [(Kind::Audio, audio), (Kind::Video, video)].map(|(kind, loss)| copy_plan(kind, loss, most));
     let loss = leg.loss_ratio.unwrap_or(reported_video);
     let hold = hold(loss, leg.reorder, leg.usual_round_trip);
     let delay_more = if loss >= LOSS_HURRY && !leg.congested { DELAY_MORE } else { Duration::ZERO };
-    SendPlan {
-        audio,
-        video,
-        red,
-        hold,
-        delay_more,
-        repair_time: repair_time(video, loss, leg.round_trip) + leg.reorder,
-    }
+    let repair_time = repair_time(video, loss, leg.round_trip) + leg.reorder;
+    SendPlan { audio, video, red, hold, delay_more, congested: leg.congested, repair_time }
 }
 
-/// Copies answer loss by chance alone.
-fn copy_plan(kind: Kind, loss_ratio: f64, congested: bool) -> CopyPlan {
-    let found = COPIES.iter().find(|(loss, ..)| loss_ratio >= *loss && !congested);
+/// `most`: more copies do not fit.
+fn copy_plan(kind: Kind, loss_ratio: f64, most: u8) -> CopyPlan {
+    let found = COPIES.iter().find(|(loss, ..)| loss_ratio >= *loss);
     match (found, kind) {
         (None, _) => CopyPlan::NONE,
-        (Some((_, count, _)), Kind::Video) => CopyPlan { count: *count, spacing: VIDEO_SPACING },
-        (Some((.., count)), Kind::Audio) => CopyPlan { count: *count, spacing: AUDIO_SPACING },
+        (Some(_), _) if most == 0 => CopyPlan::NONE,
+        (Some((_, count, _)), Kind::Video) => CopyPlan { count: most.min(*count), spacing: VIDEO_SPACING },
+        (Some((.., count)), Kind::Audio) => CopyPlan { count: most.min(*count), spacing: AUDIO_SPACING },
     }
 }
 
-fn red_plan(loss_ratio: f64, congested: bool) -> RedPlan {
-    let found = RED.iter().find(|(loss, ..)| loss_ratio >= *loss && !congested);
+fn red_plan(loss_ratio: f64, most: u8) -> RedPlan {
+    let found = RED.iter().find(|(loss, ..)| loss_ratio >= *loss);
     found.map_or(RedPlan::NONE, |(_, count, depth)| {
-        let copies = CopyPlan { count: *count, spacing: AUDIO_SPACING };
+        let copies = CopyPlan { count: most.min(*count), spacing: AUDIO_SPACING };
         RedPlan { copies, depth: *depth, suffices: false }
     })
 }
@@ -162,6 +169,11 @@ pub(crate) fn playout_delay(late: Duration, repair_time: Duration) -> Duration {
     let needed = repair_time + late.saturating_sub(LATE_USUAL);
     // Players count decoding and drawing in.
     if needed.is_zero() { Duration::ZERO } else { needed + DECODED_WITHIN }
+}
+
+/// Bytes of repair for each byte of media: a full queue would lose them too.
+pub(crate) fn repair_ratio(plan: SendPlan, most: f64) -> f64 {
+    if plan.congested { most.min(REPAIR_CONGESTED) } else { most }
 }
 
 /// A request that comes so soon after its packet left was sent before that could arrive.
@@ -233,6 +245,7 @@ mod tests {
         usual_round_trip: None,
         reorder: Duration::ZERO,
         congested: false,
+        spare: 100.0,
     };
 
     #[test]
@@ -242,7 +255,9 @@ mod tests {
             assert_eq!([plan.video.count, plan.audio.count], [video, audio], "{loss}");
             let congested = send_plan(Downlink { loss_ratio: Some(loss), congested: true, ..LEG });
             assert_eq!([congested.video, congested.audio], [CopyPlan::NONE; 2]);
-            assert_eq!(congested.red.depth, 0);
+            assert_eq!(congested.red.copies.count, 0);
+            let narrow = send_plan(Downlink { loss_ratio: Some(loss), spare: 3.4, ..LEG });
+            assert_eq!(narrow.video.count, video.min(2), "what fits");
         }
     }
 

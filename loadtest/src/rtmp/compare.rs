@@ -42,10 +42,13 @@ impl Comparison {
         let ratio = |value: f64, of: f64| if of > 0.0 { format!("{:.2}", value / of) } else { "?".to_owned() };
         let mut said = Vec::new();
         if let Some(floor) = self.beside(FLOOR, report).filter(|_| name != FLOOR) {
-            said.push(format!("processor time of the {FLOOR} loop x {}", ratio(report.cpu_ratio, floor.cpu_ratio)));
+            said.push(format!(
+                "processor time of the {FLOOR} loop for the same bytes x {}",
+                ratio(report.cost(), floor.cost())
+            ));
         }
         if let Some(other) = self.beside(YARDSTICK, report).filter(|_| name != YARDSTICK) {
-            said.push(format!("load per core of {YARDSTICK} x {}", ratio(other.cpu_ratio, report.cpu_ratio)));
+            said.push(format!("load per core of {YARDSTICK} x {}", ratio(other.cost(), report.cost())));
             if report.players > 0 {
                 let memory = ratio(report.kib_per_player, other.kib_per_player);
                 said.push(format!("memory per player x {memory}"));
@@ -70,7 +73,8 @@ impl fmt::Display for Comparison {
             let ratios = self.ratios(name, report);
             if !ratios.is_empty() {
                 let load = format!("{} publishers, {} players", report.publishers, report.players);
-                writeln!(f, "{name} ({load}): {}", ratios.join(", "))?;
+                let note = if report.is_starved() { " (starved: compare on a machine with less to do)" } else { "" };
+                writeln!(f, "{name} ({load}): {}{note}", ratios.join(", "))?;
             }
         }
         Ok(())
@@ -80,22 +84,37 @@ impl fmt::Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rtmp::report::Quantiles;
 
     #[test]
     fn servers_are_measured_by_floor_and_yardstick() {
-        let report = |publishers, players, cpu_ratio| Report { publishers, players, cpu_ratio, ..Report::default() };
+        let report = |publishers, players, cpu_ratio| Report {
+            publishers,
+            players,
+            cpu_ratio,
+            mbps_per_player: 1.5,
+            mbps_published: 300.0,
+            ..Report::default()
+        };
         let mut comparison = Comparison::default();
         comparison.add("bare", report(0, 400, 0.10));
         comparison.add("nginx-rtmp", report(1, 400, 0.20));
         comparison.add("nginx-rtmp", report(200, 0, 0.40));
         comparison.add("carillon", report(1, 400, 0.12));
         comparison.add("carillon", report(200, 0, 0.20));
+        comparison.add(
+            "carillon",
+            Report { latency_ms: Quantiles { p50: 40.0, ..Quantiles::default() }, ..report(1, 50, 0.1) },
+        );
         let text = comparison.to_string();
+        assert!(!text.contains("starved"), "there is nothing to compare that one with");
         assert!(
-            text.contains("nginx-rtmp (1 publishers, 400 players): processor time of the bare loop x 2.00"),
+            text.contains(
+                "nginx-rtmp (1 publishers, 400 players): processor time of the bare loop for the same bytes x 2.00"
+            ),
             "{text}"
         );
-        let fan_out = "processor time of the bare loop x 1.20, load per core of nginx-rtmp x 1.67";
+        let fan_out = "processor time of the bare loop for the same bytes x 1.20, load per core of nginx-rtmp x 1.67";
         assert!(text.contains(fan_out), "{text}");
         assert!(text.contains("carillon (200 publishers, 0 players): load per core of nginx-rtmp x 2.00"), "{text}");
     }

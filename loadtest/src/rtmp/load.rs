@@ -51,6 +51,8 @@ struct Run<'a> {
     peers: Vec<Peer>,
     watches: Vec<Watch>,
     usages: Usages,
+    /// Bytes of media that publishers put out in the window.
+    published: u64,
     failed: usize,
     failure: Option<io::Error>,
 }
@@ -68,6 +70,7 @@ impl<'a> Run<'a> {
             peers: Vec::new(),
             watches: Vec::new(),
             usages: Usages { alone: load.server.map_or_else(Usage::default, usage), ..Usages::default() },
+            published: 0,
             failed: 0,
             failure: None,
         })
@@ -97,7 +100,13 @@ impl<'a> Run<'a> {
         }
         let publishers = self.load.publish.len();
         let report = Report::of(&self.watches, publishers, self.usages, self.load.window);
-        Ok(Report { failed: self.failed, failure: self.failure.map(|error| error.to_string()), ..report })
+        let mbps_published = self.published as f64 * 8e-6 / self.load.window.as_secs_f64();
+        Ok(Report {
+            mbps_published,
+            failed: self.failed,
+            failure: self.failure.map(|error| error.to_string()),
+            ..report
+        })
     }
 
     /// Reads the server's usage at each of the three points in time once; says how many have passed.
@@ -159,7 +168,11 @@ impl<'a> Run<'a> {
                 continue;
             }
             match peer.publish(&self.load.clip, now) {
-                Ok(wait) => next = wait.map_or(next, |wait| wait.min(next)),
+                Ok((wait, bytes)) => {
+                    next = wait.map_or(next, |wait| wait.min(next));
+                    let counts = (self.plan.window..self.plan.end).contains(&Duration::from_micros(now));
+                    self.published += if counts { bytes as u64 } else { 0 };
+                }
                 Err(error) => self.fail(index, error),
             }
         }

@@ -92,12 +92,14 @@ impl Peer {
         }
     }
 
-    /// Sends the tags that are due and says how long it is until the next; none while it may not publish.
-    pub(crate) fn publish(&mut self, clip: &Clip, now: Micros) -> io::Result<Option<Duration>> {
-        let Part::Publisher { script, position, started_at } = &mut self.part else { return Ok(None) };
+    /// Sends the tags that are due and says how long it is until the next, none while it may not publish; and how many
+    /// bytes that were.
+    pub(crate) fn publish(&mut self, clip: &Clip, now: Micros) -> io::Result<(Option<Duration>, usize)> {
+        let Part::Publisher { script, position, started_at } = &mut self.part else { return Ok((None, 0)) };
         if !script.is_ready() {
-            return Ok(None);
+            return Ok((None, 0));
         }
+        let before = self.pending.len();
         let stream = script.stream();
         if started_at.is_none() {
             *started_at = Some(now);
@@ -120,8 +122,9 @@ impl Peer {
         if self.pending.len() > PENDING_BYTES_MAX {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the server does not read"));
         }
+        let bytes = self.pending.len() - before;
         self.flush()?;
-        Ok(Some(wait))
+        Ok((Some(wait), bytes))
     }
 
     /// Writes as much as the socket takes.

@@ -21,6 +21,8 @@ pub struct Report {
     pub kib_per_player: f64,
     pub kib_per_publisher: f64,
     pub mbps_per_player: f64,
+    /// Sent by all publishers together.
+    pub mbps_published: f64,
     pub frames_per_second: f64,
     pub stalls: u64,
     pub back_steps: u64,
@@ -74,6 +76,20 @@ impl Report {
             latency_ms: Quantiles::of(watches.iter().flat_map(|w| &w.latencies).map(|us| milliseconds((*us).into()))),
             ..Self::default()
         }
+    }
+}
+
+impl Report {
+    /// Processor time for each megabit: of what the players got, or, without players, of what was published.
+    pub(crate) fn cost(&self) -> f64 {
+        let mbps = if self.players > 0 { self.mbps_per_player * self.players as f64 } else { self.mbps_published };
+        if mbps > 0.0 { self.cpu_ratio / mbps } else { 0.0 }
+    }
+
+    /// True if the machine had no time for the server or for this program: what was late came in lumps, which are
+    /// cheaper to send than what is in time.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.stalls > 0 || self.blind > 0 && self.frames_per_second > 0.0 || self.latency_ms.p50 > 20.0
     }
 }
 

@@ -180,7 +180,7 @@ impl Sender {
         }
         let bps = self.encoder_bps();
         if let Some(encoded) = self.encoder.tick(now, bps) {
-            self.packetize(encoded);
+            self.packetize(now, encoded);
         }
         while let Some((class, packet)) = self.pacer.pop(now, self.rate.target()) {
             out.push(self.leave(now, class, packet));
@@ -276,7 +276,7 @@ impl Sender {
         Packet { ssrc: self.audio.ssrc, pt, marker: self.number == 1, seq: self.audio.next(), time, payload }
     }
 
-    fn packetize(&mut self, encoded: Encoded) {
+    fn packetize(&mut self, now: Ms, encoded: Encoded) {
         let count = encoded.bytes.div_ceil(PAYLOAD_MAX) as u16;
         let (frame, keyframe, captured) = (self.frame, encoded.keyframe, encoded.captured);
         for index in 0..count {
@@ -285,7 +285,7 @@ impl Sender {
             let (ssrc, time) = (self.video.ssrc, (captured * 90.0) as u64 as u32);
             let packet = Packet { ssrc, pt: VP8, marker: index + 1 == count, seq: self.video.next(), time, payload };
             self.video.history.put(packet.clone());
-            self.pacer.push(Class::Video, packet);
+            self.pacer.push(now, Class::Video, packet);
         }
         self.frame += 1;
         self.totals.frames += 1;
@@ -300,7 +300,7 @@ impl Sender {
         };
         if let Some(packet) = stream.history.take_for_repeat(now, seq, round_trip) {
             self.totals.repeats += 1;
-            self.pacer.push(class, packet);
+            self.pacer.push(now, class, packet);
         }
     }
 

@@ -71,7 +71,7 @@ kit-deps: npm-deps
 	cd web/examples/vue && npm install --no-save --no-audit --no-fund
 	cd web/tests/kit/vue4 && npm install --no-save --no-audit --no-fund
 
-kit: build kit-deps browser-deps
+kit: build kit-deps browser-deps stream-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:kit
 
 # Three at once, timers 25 times as fast.

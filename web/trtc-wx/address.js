@@ -11,6 +11,7 @@ const RTMP_PORT = 1935;
  * @property {import('../core/protocol.js').RoomId} room
  * @property {string} user who pushes, or plays
  * @property {string} userSig
+ * @property {string} [privateMapKey] where the server lets nobody in without one
  */
 
 /**
@@ -29,7 +30,8 @@ export const pushAddress = (base, seat) => address(base, seat, seat.user);
 export const playAddress = (base, seat, publisher, streamType) => address(base, seat, publisher) + (streamType === 'aux' ? '&track=screen' : '');
 
 /** @param {string} base @param {Seat} seat @param {string} publisher */
-function address(base, { app, room, user, userSig }, publisher) {
+function address(base, { app, room, user, userSig, privateMapKey }, publisher) {
   const name = typeof room === 'number' ? String(room) : `str:${encodeURIComponent(room)}`;
-  return `${base}/live/${app}/${name}/${publisher}?user=${encodeURIComponent(user)}&token=${encodeURIComponent(userSig)}`;
+  const key = privateMapKey ? `&privateMapKey=${encodeURIComponent(privateMapKey)}` : '';
+  return `${base}/live/${app}/${name}/${publisher}?user=${encodeURIComponent(user)}&token=${encodeURIComponent(userSig)}${key}`;
 }

@@ -62,7 +62,7 @@ export default class TRTC {
       this.#tell(EVENT.ERROR, { message: 'enterRoom: a numeric roomID or a strRoomID, sdkAppID, userID and userSig are needed' });
       return this.setPusherAttributes({ ...config, url: null });
     }
-    const who = { app: Number(config.sdkAppID), room, user: config.userID, userSig: config.userSig };
+    const who = { app: Number(config.sdkAppID), room, user: config.userID, userSig: config.userSig, privateMapKey: config.privateMapKey };
     const base = place().settings.rtmp || rtmpBase(sharedClient(who.app, who.user)?.url ?? gatewayUrl());
     this.setPusherAttributes({ ...config, scene: config.scene ?? 'videocall', url: pushAddress(base, who) });
     this.#seat?.leave();

@@ -47,7 +47,7 @@ export class Seat {
       this.#room = room;
       this.#listen(room);
       room.setStates(this.#states);
-      await room.enter(this.#who.room);
+      await room.enter(this.#who.room, { privateMapKey: this.#who.privateMapKey || undefined });
       this.#say(State.ENTERED, 'entered');
     } catch (error) {
       const { code = 0, message = String(error) } = /** @type {any} */ (error);

@@ -90,7 +90,7 @@ export class Stay {
     this.#parts.remote.listen(room, params.userId);
     this.#parts.local.setRoom(room);
     globalThis.addEventListener?.('pagehide', this.#onPageHide);
-    await room.enter(name, { privateMapKey: params.privateMapKey ?? undefined });
+    await room.enter(name, { privateMapKey: params.privateMapKey || undefined });
   }
 
   /** @param {EnterParams} params @returns {Promise<import('../core/room.js').GatewayLike>} */

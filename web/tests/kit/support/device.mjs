@@ -38,7 +38,7 @@ export class Device {
   constructor(server, app, user, name, source) {
     Object.assign(this, { app, user, name, /** @type {[string, any][]} */ events: [], /** @type {string[]} */ native: [], updates: [], timers: new Timers(), faults: [], /** Told about the connection. @type {string[]} */ net: [] });
     const { wx, sockets } = makeWx({ log: (what) => this.native.push(what), doubled: this.constructor.doubled, delay: this.constructor.delay });
-    wx.$carillon = { gateway: server.gateway };
+    wx.$carillon = { gateway: server.gateway, rtmp: server.rtmp };
     Object.assign(this, { wx, sockets });
     this.TIM = run(source.tim, { wx });
     this.TRTC = run(source.trtc, { wx });

@@ -1,7 +1,7 @@
 //! The operator's side door: `/metrics`, `/healthz`, `/readyz`. Nobody is asked for a password here.
 
 use crate::metrics;
-use crate::{control, rtmp, worker};
+use crate::{bridge, control, rtmp, worker};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -23,6 +23,7 @@ pub struct Sources {
     pub control: control::Handle,
     pub workers: Arc<[worker::Handle]>,
     pub rtmp: rtmp::Handle,
+    pub bridge: bridge::Handle,
 }
 
 pub fn router(sources: Sources) -> Router {
@@ -40,9 +41,9 @@ pub async fn serve(listener: TcpListener, sources: Sources) -> io::Result<()> {
 
 async fn metrics(State(sources): State<Sources>) -> Response {
     match gather(&sources).await {
-        Some((stats, reports, streams)) => {
+        Some((stats, reports, streams, bridge)) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-            (kind, metrics::render(&stats, &reports, &streams)).into_response()
+            (kind, metrics::render(&stats, &reports, &streams, &bridge)).into_response()
         }
         None => silent(),
     }
@@ -60,12 +61,16 @@ fn silent() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, "a thread does not answer\n").into_response()
 }
 
-async fn gather(sources: &Sources) -> Option<(control::Stats, Vec<worker::Report>, carillon_rtmp::Stats)> {
+async fn gather(
+    sources: &Sources,
+) -> Option<(control::Stats, Vec<worker::Report>, carillon_rtmp::Stats, bridge::Stats)> {
     timeout(ANSWER_WITHIN, async {
         let (reply, stats) = oneshot::channel();
         sources.control.send(control::Input::Stats(reply)).ok()?;
         let (reply, streams) = oneshot::channel();
         sources.rtmp.send(rtmp::Input::Stats(reply));
+        let (reply, bridged) = oneshot::channel();
+        sources.bridge.order(bridge::Order::Stats(reply));
         let mut waiting = Vec::with_capacity(sources.workers.len());
         for worker in sources.workers.iter() {
             let (reply, report) = oneshot::channel();
@@ -76,7 +81,7 @@ async fn gather(sources: &Sources) -> Option<(control::Stats, Vec<worker::Report
         for report in waiting {
             reports.push(report.await.ok()?);
         }
-        Some((stats.await.ok()?, reports, streams.await.ok()?))
+        Some((stats.await.ok()?, reports, streams.await.ok()?, bridged.await.ok()?))
     })
     .await
     .ok()?

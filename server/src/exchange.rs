@@ -210,6 +210,18 @@ impl Exchange {
         self.by_user.get(&(app, room.clone(), user.clone())).copied()
     }
 
+    /// The worker that serves a seat, its room there, and who the seat is in it.
+    pub fn placement(&self, seat: SeatId) -> Option<(usize, RoomKey, ParticipantId)> {
+        let held = self.seats.get(&seat)?;
+        let place = self.places.get(&(held.app, held.room.clone()))?;
+        Some((held.worker, place.key, participant(seat)))
+    }
+
+    /// Whose seat it is.
+    pub fn whose(&self, seat: SeatId) -> Option<(AppId, RoomId, UserId)> {
+        self.seats.get(&seat).map(|seat| (seat.app, seat.room.clone(), seat.user.clone()))
+    }
+
     /// Whether the seat has its place on a worker already.
     pub fn is_placed(&self, seat: SeatId) -> bool {
         self.seats.contains_key(&seat)

@@ -1,6 +1,7 @@
 //! The shell: tokio, sockets, TLS, SQLite, threads and metric names around engines that know none of them.
 
 pub mod admin;
+pub mod bridge;
 pub mod clock;
 pub mod control;
 pub mod exchange;

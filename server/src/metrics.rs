@@ -1,5 +1,6 @@
 //! Names and units of the counters, in Prometheus' text form. No user and no room is ever named.
 
+use crate::bridge;
 use crate::control::Stats;
 use crate::worker::Report;
 use carillon_proto::gateway::CallResult;
@@ -18,7 +19,7 @@ const RESULTS: [(CallResult, &str); 7] = [
     (CallResult::Offline, "offline"),
 ];
 
-pub fn render(stats: &Stats, workers: &[Report], streams: &carillon_rtmp::Stats) -> String {
+pub fn render(stats: &Stats, workers: &[Report], streams: &carillon_rtmp::Stats, bridge: &bridge::Stats) -> String {
     let mut page = Page(String::with_capacity(16 * 1024));
     page.one("build_info", Kind::Gauge, "Always 1.", &format!("version=\"{}\"", env!("CARGO_PKG_VERSION")), 1);
     render_gateway(&mut page, stats);
@@ -27,6 +28,7 @@ pub fn render(stats: &Stats, workers: &[Report], streams: &carillon_rtmp::Stats)
     render_control(&mut page, stats);
     render_media(&mut page, workers);
     render_streams(&mut page, streams);
+    render_bridge(&mut page, bridge);
     page.0
 }
 
@@ -182,6 +184,16 @@ fn render_streams(page: &mut Page, s: &carillon_rtmp::Stats) {
     page.family("rtmp_given_up", kind, "Connections ended by the server.", "reason", &faults);
 }
 
+fn render_bridge(page: &mut Page, s: &bridge::Stats) {
+    let streams = [("to_room", s.publishing), ("to_players", s.playing)];
+    page.family("bridge_streams", Kind::Gauge, "Streams carried between RTMP and rooms.", "direction", &streams);
+    let frames = [("aac_to_opus", s.aac_frames), ("opus_to_aac", s.opus_frames)];
+    page.family("bridge_sound_frames", Kind::Counter, "Frames of sound taken in.", "direction", &frames);
+    let dropped = [("bridge_behind", s.dropped), ("worker_behind", s.refused)];
+    page.family("bridge_dropped", Kind::Counter, "Frames and messages that found no place.", "reason", &dropped);
+    page.counter("bridge_failed", "Streams given up because a codec failed on them.", s.failed);
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Counter,
@@ -238,7 +250,8 @@ mod tests {
     fn every_line_has_a_kind_and_stands_once() {
         let mut stats = Stats::default();
         stats.calls.calls_ended.insert(CallResult::Reject, 3);
-        let page = render(&stats, &[Report::default(), Report::default()], &carillon_rtmp::Stats::default());
+        let reports = [Report::default(), Report::default()];
+        let page = render(&stats, &reports, &carillon_rtmp::Stats::default(), &bridge::Stats::default());
         assert!(page.contains("carillon_calls_ended_total{result=\"reject\"} 3\n"), "{page}");
         assert!(
             page.contains("carillon_media_workers 2\n") && page.contains("carillon_drops_total{reason=\"srtp\"} 0")

@@ -7,7 +7,7 @@ use crate::gateway::{self, Shared};
 use crate::postman::{Client, Postman};
 use crate::store::{Retention, SqliteStore};
 use crate::udp::UdpSocket;
-use crate::{admin, rtmp, tcp, worker};
+use crate::{admin, bridge, rtmp, tcp, worker};
 use carillon_call::Switchboard;
 use carillon_chat::{Chat, StoreError};
 use carillon_config::{App, Config, DEVELOPMENT_APP, Secret};
@@ -50,8 +50,8 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
         its_clock.now()
     };
     let delivery = Postman::new(config.callbacks.clone(), &config.apps, client.into_send(), handle.clone(), time);
-    let (frame_sink, _frames) = worker::frames();
-    let (workers, worker_threads) = media.start(&config, &handle, &frame_sink, clock)?;
+    let (bridge_handle, bridge_mailbox) = bridge::channels();
+    let (workers, worker_threads) = media.start(&config, &handle, &bridge_handle.inputs(), clock)?;
     let control_thread = control::start(control::Parts {
         clock,
         inputs,
@@ -68,10 +68,13 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
         give_up_within: config.store.give_up_within(),
         workers: workers.to_vec(),
         rtmp: rtmp_handle.clone(),
+        bridge: bridge_handle.clone(),
         signed_life_max: config.rtmp.signed_life_max(),
         random: Box::new(|| u128::from_ne_bytes(clock::random_bytes())),
     })?;
-    let rtmp_thread = rtmp::start(rtmp, streams, &config.rtmp, handle.clone(), clock, clock::random_u64())?;
+    let bridge_thread = bridge::start(bridge_mailbox, workers.to_vec(), rtmp_handle.clone(), clock)?;
+    let to_bridge = bridge_handle.clone();
+    let rtmp_thread = rtmp::start(rtmp, streams, &config.rtmp, handle.clone(), to_bridge, clock, clock::random_u64())?;
     let delivery = tokio::spawn(delivery.run(posts));
     let tcp = tokio::spawn(tcp::serve(media.tcp, workers.clone(), config.limits.http_connections_per_address));
     let shared = Arc::new(Shared {
@@ -87,7 +90,12 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
         http = %http.local_addr()?, admin = %admin.local_addr()?, rtmp = %rtmp_address, "listening"
     );
     let (stop, stopped) = watch::channel(false);
-    let sources = admin::Sources { control: handle.clone(), workers: workers.clone(), rtmp: rtmp_handle };
+    let sources = admin::Sources {
+        control: handle.clone(),
+        workers: workers.clone(),
+        rtmp: rtmp_handle,
+        bridge: bridge_handle.clone(),
+    };
     let admin = tokio::spawn(admin::serve(admin, sources));
     let mut http = tokio::spawn(gateway::serve(http, shared.clone(), until(stopped)));
     // On a thread of its own: nothing else says that the control thread has ended.
@@ -98,7 +106,17 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
         ended = &mut http => Err(lost_http(ended)),
     };
     tracing::info!("stopping");
-    let parts = Parts { shared: &shared, stop, http, control_ended, workers: &workers, worker_threads, rtmp_thread };
+    let parts = Parts {
+        shared: &shared,
+        stop,
+        http,
+        control_ended,
+        workers: &workers,
+        worker_threads,
+        rtmp_thread,
+        bridge: bridge_handle,
+        bridge_thread,
+    };
     parts.shut_down().await;
     tcp.abort();
     delivery.abort();
@@ -284,6 +302,8 @@ struct Parts<'a> {
     workers: &'a [worker::Handle],
     worker_threads: Vec<std::thread::JoinHandle<()>>,
     rtmp_thread: std::thread::JoinHandle<()>,
+    bridge: bridge::Handle,
+    bridge_thread: std::thread::JoinHandle<()>,
 }
 
 impl Parts<'_> {
@@ -312,8 +332,9 @@ impl Parts<'_> {
         for worker in self.workers {
             let _ = worker.send(worker::Input::Stop);
         }
+        self.bridge.order(bridge::Order::Stop);
         let mut threads = self.worker_threads;
-        threads.push(self.rtmp_thread);
+        threads.extend([self.rtmp_thread, self.bridge_thread]);
         let _ = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join()))).await;
     }
 }

@@ -10,7 +10,7 @@ use crate::udp::{self, ReceiveBatch, SendOutcome, UdpSocket};
 use carillon_sfu::{Command, Path, Protocol, Stats, Worker};
 use events::Events;
 use frames::{FRAMES_IN, Outbox};
-pub use frames::{FrameInput, FrameRefused, FrameSink, FromWorker, frames};
+pub use frames::{FrameInput, FrameRefused, FrameSink, FromWorker};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsRawFd;

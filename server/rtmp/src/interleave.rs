@@ -33,6 +33,8 @@ pub struct Interleaver {
     /// The instant of `FIRST_MS`.
     zero: Option<Instant>,
     last_ms: u32,
+    /// Of sound, and of pictures: no two of a track have one time.
+    last_of: [Option<u32>; 2],
     /// Frames that came after later ones had left, and took their time.
     pub clamped: u64,
 }
@@ -49,6 +51,11 @@ impl Interleaver {
         queue.push_back(Waiting { since: now, frame });
     }
 
+    /// Begins the clock anew with the next frame: nothing has left yet that anybody saw.
+    pub fn restart_clock(&mut self) {
+        (self.zero, self.last_ms, self.last_of) = (None, 0, [None; 2]);
+    }
+
     /// The next frame that may leave at `now`, with its time. Milliseconds wrap after 49 days, as the wire's do.
     pub fn poll(&mut self, now: Instant) -> Option<(u32, Frame)> {
         let audio_first = self.audio_first()?;
@@ -63,7 +70,7 @@ impl Interleaver {
             return None;
         }
         let frame = queue.pop_front()?.frame;
-        Some((self.stamp(frame.at), frame))
+        Some((self.stamp(frame.at, usize::from(!audio_first)), frame))
     }
 
     /// When a frame leaves without the other track.
@@ -82,20 +89,26 @@ impl Interleaver {
         }
     }
 
-    fn stamp(&mut self, at: Instant) -> u32 {
+    fn stamp(&mut self, at: Instant, track: usize) -> u32 {
         let zero = *self.zero.get_or_insert(at);
         let signed = match at.checked_duration_since(zero) {
             Some(after) => after.as_millis() as i64,
             None => -(zero.saturating_duration_since(at).as_millis() as i64),
         };
         let ms = ((i64::from(FIRST_MS) + signed) & 0xffff_ffff) as u32;
-        if ms.wrapping_sub(self.last_ms).cast_signed() < 0 {
-            self.clamped += 1;
-            return self.last_ms;
-        }
-        self.last_ms = ms;
-        ms
+        let next_of_track = self.last_of[track].map_or(self.last_ms, |last| last.wrapping_add(1));
+        let least = later(self.last_ms, next_of_track);
+        let stamped = later(ms, least);
+        self.clamped += u64::from(stamped != ms);
+        self.last_ms = stamped;
+        self.last_of[track] = Some(stamped);
+        stamped
     }
+}
+
+/// Over a wrap too.
+fn later(a: u32, b: u32) -> u32 {
+    if a.wrapping_sub(b).cast_signed() < 0 { b } else { a }
 }
 
 #[cfg(test)]

@@ -16,8 +16,12 @@ const SLOT: Duration = Duration::from_secs(1);
 /// so 250 follows one with room to spare.
 const LEAN: f64 = 250e-6;
 
-/// For so long after a start each faster message moves the map at once: nothing plays yet that a step could disturb.
+/// At a start each faster message moves the map at once, until none was faster for so long: an encoder that starts with
+/// what it has piled up, or a stream that starts with its last keyframe, shall not stay behind by as much for good.
 const SETTLE: Duration = Duration::from_millis(500);
+const SETTLE_MAX: Duration = Duration::from_secs(10);
+/// What is faster by less than that prolongs nothing: it is the path's unsteadiness.
+const FASTER_MIN: f64 = 0.005;
 
 /// A message further ahead of the fastest than this, or that much behind it, belongs to another line: the map begins anew.
 const AHEAD_MAX: f64 = 1.0;
@@ -42,6 +46,7 @@ struct Map {
     /// The smallest wish for an offset in each of the last slots, the newest last.
     fastest: VecDeque<f64>,
     slot_since: Instant,
+    settled: Instant,
     leaned: Instant,
 }
 
@@ -69,7 +74,15 @@ impl Map {
     fn new(now: Instant, ms: u32) -> Self {
         let offset = -f64::from(ms) / 1000.0;
         let fastest = VecDeque::from([offset]);
-        Self { origin: now, last_ms: i64::from(ms), offset, fastest, slot_since: now, leaned: now }
+        Self {
+            origin: now,
+            last_ms: i64::from(ms),
+            offset,
+            fastest,
+            slot_since: now,
+            settled: now + SETTLE,
+            leaned: now,
+        }
     }
 
     /// `None`: the time does not belong to this line.
@@ -85,8 +98,11 @@ impl Map {
         }
         self.last_ms = time_ms;
         self.remember(now, wish);
-        if since_origin < SETTLE {
-            self.offset = self.offset.min(wish);
+        if now < self.settled && wish < self.offset {
+            if wish < self.offset - FASTER_MIN {
+                self.settled = (now + SETTLE).min(self.origin + SETTLE_MAX);
+            }
+            self.offset = wish;
         }
         self.lean(now);
         let seconds = time + self.offset;
@@ -194,6 +210,21 @@ mod tests {
         }
         let at = timeline.place(start + ms(400.0), 400);
         assert!(apart(at, start + ms(400.0)).abs() < 2.0);
+    }
+
+    #[test]
+    fn what_had_piled_up_before_the_start_leaves_no_delay() {
+        let (start, mut timeline) = (origin(), Timeline::default());
+        // Four seconds of frames in two, then one every 20 ms.
+        for n in 0..200_u32 {
+            timeline.place(start + ms(4_000.0 + f64::from(n) * 10.0), n * 20);
+        }
+        let mut at = start;
+        for n in 200..320_u32 {
+            at = timeline.place(start + ms(f64::from(n.max(300)) * 20.0), n * 20);
+        }
+        assert!(apart(at, start + ms(319.0 * 20.0)).abs() < 5.0, "{}", apart(at, start + ms(319.0 * 20.0)));
+        assert_eq!(timeline.jumps, 0);
     }
 
     #[test]

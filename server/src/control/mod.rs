@@ -1,5 +1,6 @@
 //! The one thread that owns chat, calls, sessions and the store. Everything that is not media passes here, in order.
 
+mod bridging;
 mod callbacks;
 mod pump;
 mod rest;
@@ -86,6 +87,16 @@ pub enum Input {
     StreamFlows {
         stream: StreamKey,
         flows: Flows,
+    },
+    /// A connection publishes this stream, or does not any more.
+    StreamPublished {
+        stream: StreamKey,
+        on: bool,
+    },
+    /// Players want this stream, and no connection publishes it.
+    StreamWanted {
+        stream: StreamKey,
+        on: bool,
     },
     /// What became of a callback.
     Posted(crate::postman::Posted),

@@ -205,8 +205,9 @@ impl Control {
             call::Output::Entered { session, re, app, user, seat, room, may } => {
                 let session = SessionId(session.0);
                 self.streams.yield_seat(seat, call::Keeper::Session);
-                let step = self.exchange.entered(seat, app, user, room.room.clone(), Some(session), may);
+                let step = self.exchange.entered(seat, app, user.clone(), room.room.clone(), Some(session), may);
                 self.step(now, step);
+                self.order_streams_of(app, &room.room, &user);
                 self.sessions.reply(now, session, re, Ok(json!(room)));
             }
             call::Output::EnteredWithoutSession { request, seat, room, may } => {
@@ -223,8 +224,12 @@ impl Control {
             call::Output::SeatClosed { seat } => {
                 self.whips.forget_seat(seat);
                 self.streams_of_seat_end(seat);
+                let whose = self.exchange.whose(seat);
                 if let Some(step) = self.exchange.seat_closed(seat) {
                     self.step(now, step);
+                }
+                if let Some((app, room, user)) = whose {
+                    self.order_streams_of(app, &room, &user);
                 }
             }
             call::Output::Notify { app, user, session, event } => {

@@ -119,8 +119,9 @@ impl Control {
         let Some((admission, mut stream)) = self.streams.asked.remove(&request) else { return };
         if !self.exchange.is_placed(seat) {
             let (app, user, room) = (stream.key.app, stream.user.clone(), stream.key.room.clone());
-            let join = self.exchange.entered(seat, app, user, room, None, may);
+            let join = self.exchange.entered(seat, app, user.clone(), room.clone(), None, may);
             self.step(now, join);
+            self.order_streams_of(app, &room, &user);
         }
         let allowed = allowed(stream.role, stream.key.screen, may);
         let held = self.streams.seats.entry(seat).or_insert(Seat { keeper, admissions: BTreeSet::new() });

@@ -1,5 +1,6 @@
 //! The loop: inputs in batches, one transaction a batch, and nothing leaves before that transaction is durable.
 
+use super::bridging::Bridging;
 use super::streams::Streams;
 use super::whip::Whips;
 use super::{Input, SocketId, SocketOut, Stats};
@@ -47,6 +48,7 @@ pub struct Parts {
     pub give_up_within: Duration,
     pub workers: Vec<worker::Handle>,
     pub rtmp: crate::rtmp::Handle,
+    pub bridge: crate::bridge::Handle,
     /// How far ahead a signed stream address may be good.
     pub signed_life_max: Duration,
     /// Makes the names of WHIP resources, which are secrets.
@@ -68,6 +70,7 @@ pub(super) enum Release {
     Rest(super::rest::RestReply, super::rest::Answer),
     Post(crate::store::Letter),
     Stream(crate::rtmp::Input),
+    Bridge(crate::bridge::Order),
 }
 
 pub(super) struct Control {
@@ -86,6 +89,8 @@ pub(super) struct Control {
     pub(super) whips: Whips,
     pub(super) streams: Streams,
     rtmp: crate::rtmp::Handle,
+    pub(super) bridging: Bridging,
+    bridge: crate::bridge::Handle,
     pub(super) admins: super::rest::Admins,
     pub(super) callbacks: super::callbacks::Callbacks,
     pub(super) release: Vec<Release>,
@@ -123,6 +128,8 @@ impl Control {
             whips: Whips::new(parts.random),
             streams: Streams::new(&parts.apps, parts.signed_life_max),
             rtmp: parts.rtmp,
+            bridging: Bridging::default(),
+            bridge: parts.bridge,
             admins: super::rest::Admins::new(&parts.apps),
             callbacks: super::callbacks::Callbacks::new(&parts.apps, parts.callbacks_waiting_max, parts.postman),
             release: Vec::new(),
@@ -228,6 +235,8 @@ impl Control {
             Input::StreamAdmit(question) => self.handle_stream(now, question),
             Input::StreamLeft { admission, on_purpose } => self.stream_left(now, admission, on_purpose),
             Input::StreamFlows { stream, flows } => self.stream_flows(now, &stream, flows),
+            Input::StreamPublished { stream, on } => self.stream_published(stream, on),
+            Input::StreamWanted { stream, on } => self.stream_wanted(stream, on),
             Input::Rest(request, reply) => self.handle_rest(now, request, reply),
             Input::Posted(posted) => self.handle_posted(posted),
             Input::Media(output) => {
@@ -303,6 +312,7 @@ impl Control {
                 Release::Whip(reply, result) => drop(reply.send(result)),
                 Release::WhipDeleted(done, deleted) => drop(done.send(deleted)),
                 Release::Stream(input) => self.rtmp.send(input),
+                Release::Bridge(order) => self.bridge.order(order),
                 Release::Rest(reply, result) => drop(reply.send(result)),
                 Release::Post(letter) => self.callbacks.send(crate::postman::Post::Letter(letter)),
             }

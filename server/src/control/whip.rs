@@ -114,6 +114,7 @@ impl Control {
         self.streams.yield_seat(seat, carillon_call::Keeper::Media);
         let join = self.exchange.entered(seat, app, user.clone(), room.clone(), None, may);
         self.step(now, join);
+        self.order_streams_of(app, &room, &user);
         let name = self.whips.name_seat(Resource { app, user, room, seat });
         if let Some(pending) = self.whips.pending.get_mut(&request) {
             pending.resource = Some(name);

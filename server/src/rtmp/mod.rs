@@ -10,7 +10,8 @@ mod thread;
 pub use flv::{FlvBody, FlvRequest};
 pub use thread::{Listeners, Prepared, TlsConfig, prepare, start};
 
-use carillon_rtmp::{AdmissionId, ConnectionId, Flows, Refusal, Stats};
+use bytes::Bytes;
+use carillon_rtmp::{AdmissionId, ConnectionId, Flow, Flows, Refusal, Stats, StreamKey};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -46,6 +47,24 @@ pub enum Input {
     },
     FlvGone {
         connection: ConnectionId,
+    },
+    /// Everything of a stream goes to the bridge from here on, or not any more.
+    Tap {
+        stream: StreamKey,
+        on: bool,
+    },
+    /// The bridge makes this stream.
+    Produce {
+        stream: StreamKey,
+    },
+    Produced {
+        stream: StreamKey,
+        flow: Flow,
+        at: u32,
+        payload: Bytes,
+    },
+    EndProduced {
+        stream: StreamKey,
     },
     Stats(oneshot::Sender<Stats>),
     /// Publishers that can are asked to connect elsewhere or later.

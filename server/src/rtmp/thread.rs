@@ -3,6 +3,7 @@
 use super::flv::Pipe;
 use super::socket::Socket;
 use super::{FlvRequest, Handle, Input};
+use crate::bridge;
 use crate::clock::Clock;
 use crate::control;
 use carillon_config::rtmp::Rtmp;
@@ -74,6 +75,7 @@ pub fn start(
     listeners: Listeners,
     config: &Rtmp,
     control: control::Handle,
+    bridge: bridge::Handle,
     clock: Clock,
     seed: u64,
 ) -> io::Result<std::thread::JoinHandle<()>> {
@@ -94,6 +96,7 @@ pub fn start(
         tls,
         hub: Hub::new(config.clone(), seed),
         control,
+        feeder: bridge::Feeder::new(bridge),
         clock,
         sockets: BTreeMap::new(),
         players: BTreeMap::new(),
@@ -125,6 +128,7 @@ struct Thread {
     tls: Option<(TcpListener, TlsConfig)>,
     hub: Hub,
     control: control::Handle,
+    feeder: bridge::Feeder,
     clock: Clock,
     /// Bounded by the engine, which has those above its limits closed.
     sockets: BTreeMap<ConnectionId, Client>,
@@ -205,6 +209,19 @@ impl Thread {
                     self.players.remove(&connection);
                     self.tell(Command::Closed { connection });
                 }
+                Input::Tap { stream, on } => {
+                    if !on {
+                        self.feeder.forget(&stream);
+                    }
+                    self.tell(Command::Tap { stream, on });
+                }
+                Input::Produce { stream } => self.tell(Command::Produce { stream }),
+                Input::Produced { stream, flow, at, payload } => {
+                    let now = self.clock.now().instant;
+                    self.hub.handle_produced(now, &stream, flow, at, payload);
+                    self.drain();
+                }
+                Input::EndProduced { stream } => self.tell(Command::EndProduced { stream }),
                 Input::Stats(reply) => drop(reply.send(self.hub.stats())),
                 Input::Drain => self.tell(Command::Drain { tc_url: None }),
                 Input::Stop => return false,
@@ -355,10 +372,10 @@ impl Thread {
                     self.hub.handle_command(self.clock.now().instant, Command::Closed { connection });
                 }
                 Output::Close { connection } => self.close(connection),
-                Output::Published { .. }
-                | Output::Wanted { .. }
-                | Output::KeyframeWanted { .. }
-                | Output::Tapped { .. } => {}
+                Output::Published { stream, on } => self.tell_control(control::Input::StreamPublished { stream, on }),
+                Output::Wanted { stream, on } => self.tell_control(control::Input::StreamWanted { stream, on }),
+                Output::KeyframeWanted { stream } => self.feeder.keyframe(stream),
+                Output::Tapped { stream, media } => self.feeder.feed(stream, media),
             }
         }
     }

@@ -2,17 +2,16 @@
 //! loses frames, never holds media up.
 
 use super::UdpCounters;
+use crate::bridge;
 use carillon_proto::frame::Frame;
 use carillon_proto::gateway::TrackName;
 use carillon_sfu::{Command, FrameOutput, ParticipantId, TapId, TapOutput, Worker};
 use std::collections::{BTreeSet, VecDeque};
 use std::mem::discriminant;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError};
 
 /// Frames waiting for one worker: a tenth of a second of a hundred publishers.
 pub(super) const FRAMES_IN: usize = 1024;
-/// Frames waiting for the bridge, of all workers.
-const FRAMES_OUT: usize = 4096;
 
 /// What a media thread is fed.
 #[derive(Debug)]
@@ -39,14 +38,7 @@ pub struct FromWorker {
 }
 
 /// Where media threads put what they yield.
-#[derive(Debug, Clone)]
-pub struct FrameSink(SyncSender<FromWorker>);
-
-/// The way from all workers to the one who takes their frames.
-pub fn frames() -> (FrameSink, Receiver<FromWorker>) {
-    let (sender, receiver) = sync_channel(FRAMES_OUT);
-    (FrameSink(sender), receiver)
-}
+pub type FrameSink = SyncSender<bridge::Input>;
 
 /// One worker's end of that way.
 #[derive(Debug)]
@@ -126,9 +118,10 @@ impl Outbox {
 
     /// Gives back what finds no place. Where nobody takes frames any more they are gone.
     fn put(&self, output: FrameOutput) -> Result<(), FrameOutput> {
-        match self.sink.0.try_send(FromWorker { worker: self.worker, output }) {
+        match self.sink.try_send(bridge::Input::Worker(FromWorker { worker: self.worker, output })) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
-            Err(TrySendError::Full(back)) => Err(back.output),
+            Err(TrySendError::Full(bridge::Input::Worker(back))) => Err(back.output),
+            Err(TrySendError::Full(bridge::Input::Tapped { .. } | bridge::Input::Wake)) => Ok(()),
         }
     }
 }
@@ -149,6 +142,7 @@ fn is_replaced(older: &FrameOutput, by: &FrameOutput) -> bool {
 mod tests {
     use super::*;
     use carillon_proto::frame::FrameCodec;
+    use std::sync::mpsc::{Receiver, sync_channel};
     use std::time::Duration;
 
     #[expect(clippy::disallowed_methods, reason = "some moment")]
@@ -158,20 +152,24 @@ mod tests {
         FrameOutput::Tap(TapId(tap), TapOutput::Frame(frame))
     }
 
-    fn kinds(taken: &Receiver<FromWorker>) -> Vec<&'static str> {
+    fn kinds(taken: &Receiver<bridge::Input>) -> Vec<&'static str> {
         let kind = |output: FrameOutput| match output {
             FrameOutput::Tap(_, TapOutput::Frame(_)) => "frame",
             FrameOutput::Tap(_, TapOutput::Lost) => "lost",
             FrameOutput::Tap(_, TapOutput::Hold(_)) => "hold",
             FrameOutput::Tap(..) | FrameOutput::Feed { .. } => "other",
         };
-        std::iter::from_fn(|| taken.try_recv().ok()).map(|from| kind(from.output)).collect()
+        let output = |input| match input {
+            bridge::Input::Worker(from) => Some(from.output),
+            bridge::Input::Tapped { .. } | bridge::Input::Wake => None,
+        };
+        std::iter::from_fn(|| taken.try_recv().ok()).filter_map(output).map(kind).collect()
     }
 
     #[test]
     fn who_is_behind_loses_frames_and_is_told_before_the_next() {
         let (sender, taken) = sync_channel(2);
-        let mut outbox = Outbox::new(0, FrameSink(sender));
+        let mut outbox = Outbox::new(0, sender);
         assert!(outbox.push(frame(1)) && outbox.push(frame(1)));
         assert!(!outbox.push(frame(1)) && outbox.is_behind());
         assert!(outbox.push(FrameOutput::Tap(TapId(1), TapOutput::Hold(Duration::ZERO))));
@@ -186,7 +184,7 @@ mod tests {
     #[test]
     fn what_waits_is_the_newest_of_its_kind() {
         let (sender, taken) = sync_channel(1);
-        let mut outbox = Outbox::new(0, FrameSink(sender));
+        let mut outbox = Outbox::new(0, sender);
         outbox.push(frame(1));
         for n in 0..1_000 {
             outbox.push(FrameOutput::Tap(TapId(1), TapOutput::Hold(Duration::from_millis(n))));
@@ -200,7 +198,7 @@ mod tests {
 
     #[test]
     fn frames_that_nobody_takes_are_gone() {
-        let (sink, taken) = frames();
+        let (sink, taken) = sync_channel(1);
         drop(taken);
         let mut outbox = Outbox::new(0, sink);
         assert!(outbox.push(frame(1)) && !outbox.is_behind());

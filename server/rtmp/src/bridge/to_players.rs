@@ -12,13 +12,17 @@ use carillon_proto::flv::{AudioTag, FourCc, FrameType, Metadata, TagCodec, Video
 use carillon_proto::frame::{Frame, FrameCodec};
 use carillon_proto::payload::h264::{push_unit, unit_type, units};
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Channels of the sound. Calls are mono; what is coded as stereo is mixed by the decoder.
 const CHANNELS: usize = 1;
 
 /// Access unit delimiter, end of sequence, end of stream, filler: some players stumble over them in a tag.
 const NAL_DELIMITERS: std::ops::RangeInclusive<u8> = 9..=12;
+
+/// How long sound waits for the first picture, so that a stream begins with both: players take what they see at the
+/// beginning for all there will be.
+const BEGIN_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// One message for the hub's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,9 @@ pub struct Tag {
 pub struct ToPlayers {
     sound: OpusToAac,
     sound_announced: bool,
+    /// When the first frame came, and whether anything has left.
+    first: Option<Instant>,
+    begun: bool,
     interleaver: Interleaver,
     sets: ParameterSets,
     /// What was said last of the pictures' configuration.
@@ -54,6 +61,8 @@ impl ToPlayers {
         Self {
             sound,
             sound_announced: false,
+            first: None,
+            begun: false,
             interleaver,
             sets: ParameterSets::default(),
             announced: None,
@@ -64,6 +73,7 @@ impl ToPlayers {
 
     /// Takes the next frame of either track. `poll_output` is to be drained after.
     pub fn handle_frame(&mut self, now: Instant, frame: Frame) {
+        self.first.get_or_insert(now);
         match frame.codec {
             FrameCodec::Opus => self.sound.handle_frame(now, &frame),
             FrameCodec::H264 => {
@@ -112,14 +122,27 @@ impl ToPlayers {
             self.interleaver.push(now, frame);
         }
         while let Some((at, frame)) = self.interleaver.poll(now) {
+            if !self.begins(now, &frame) {
+                self.interleaver.restart_clock();
+                continue;
+            }
             if frame.codec.is_audio() { self.write_sound(at, &frame) } else { self.write_picture(at, &frame) }
         }
+    }
+
+    /// Whether the stream has begun, or does with this frame.
+    fn begins(&mut self, now: Instant, frame: &Frame) -> bool {
+        let waited = self.first.is_some_and(|first| now.saturating_duration_since(first) >= BEGIN_WITHIN);
+        self.begun |= waited || (frame.key && !frame.codec.is_audio());
+        self.begun
     }
 
     fn write_sound(&mut self, at: u32, frame: &Frame) {
         if !self.sound_announced {
             self.sound_announced = true;
-            self.write_metadata(at);
+            if self.announced.is_none() {
+                self.write_metadata(at);
+            }
             let tag = AudioTag::sequence_start(FourCc::AAC, self.sound.config());
             self.out.push_back(Tag { flow: Flow::Audio, at, payload: written(|out| tag.write(out)) });
         }

@@ -91,6 +91,7 @@ pub(super) fn control(config: &Config, store: SqliteStore, now: Now, workers: Ve
         give_up_within: Duration::ZERO,
         workers,
         rtmp: crate::rtmp::prepare().expect("an epoll").handle,
+        bridge: crate::bridge::channels().0,
         signed_life_max: Duration::from_secs(3600),
         random: Box::new(|| 7),
     });

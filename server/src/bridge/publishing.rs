@@ -1,0 +1,95 @@
+//! One stream on its way from an RTMP publisher into a room.
+
+use super::Stats;
+use super::thread::Workers;
+use crate::worker::FrameInput;
+use carillon_proto::gateway::TrackName;
+use carillon_rtmp::bridge::{RoomOutput, ToRoom};
+use carillon_rtmp::{Flow, Media, StreamKey};
+use carillon_sfu::{Command, FeedFact, ParticipantId};
+use std::time::Instant;
+
+pub(super) struct Publishing {
+    stream: StreamKey,
+    pub(super) worker: usize,
+    pub(super) participant: ParticipantId,
+    room: ToRoom,
+    /// Feeds that were opened.
+    fed: Vec<TrackName>,
+}
+
+/// The track that a flow of a stream is. Data is none.
+pub(super) fn track(flow: Flow, screen: bool) -> Option<TrackName> {
+    match (flow, screen) {
+        (Flow::Audio, false) => Some(TrackName::Microphone),
+        (Flow::Video, false) => Some(TrackName::Camera),
+        (Flow::Audio, true) => Some(TrackName::ScreenAudio),
+        (Flow::Video, true) => Some(TrackName::Screen),
+        (Flow::Data, _) => None,
+    }
+}
+
+impl Publishing {
+    pub(super) fn new(stream: StreamKey, worker: usize, participant: ParticipantId) -> Self {
+        Self { stream, worker, participant, room: ToRoom::default(), fed: Vec::new() }
+    }
+
+    pub(super) fn handle_media(&mut self, now: Instant, media: &Media, workers: &mut Workers, stats: &mut Stats) {
+        stats.aac_frames += u64::from(media.flow == Flow::Audio);
+        self.room.handle_media(now, media);
+        while let Some(output) = self.room.poll_output() {
+            self.carry(output, workers);
+        }
+    }
+
+    /// What the media engine says about a feed.
+    pub(super) fn handle_fact(&self, track: TrackName, fact: FeedFact) {
+        let stream = self.stream.path();
+        match fact {
+            FeedFact::Refused(refusal) => {
+                tracing::info!(stream, ?track, ?refusal, "a published track is not forwarded")
+            }
+            FeedFact::InOrder => tracing::info!(stream, ?track, "pictures come in order again"),
+            FeedFact::BFramesLeftOut => tracing::info!(stream, ?track, "B-frames are left out for browsers"),
+            FeedFact::KeyframesOnly => tracing::info!(stream, ?track, "B-frames: browsers get keyframes alone"),
+            FeedFact::KeyframesApart(apart) => {
+                tracing::info!(
+                    stream,
+                    ?track,
+                    seconds = apart.as_secs_f64(),
+                    "keyframes are far apart: joining is slow"
+                );
+            }
+        }
+    }
+
+    pub(super) fn end(&self, workers: &mut Workers) {
+        for &track in &self.fed {
+            workers.command(self.worker, Command::CloseFeed { participant: self.participant, track });
+        }
+    }
+
+    fn carry(&mut self, output: RoomOutput, workers: &mut Workers) {
+        let (worker, participant, screen) = (self.worker, self.participant, self.stream.screen);
+        match output {
+            RoomOutput::Open { flow, codec, reordered } => {
+                let Some(track) = track(flow, screen) else { return };
+                if !self.fed.contains(&track) {
+                    self.fed.push(track);
+                }
+                workers.command(worker, Command::OpenFeed { participant, track, codec, reordered });
+            }
+            RoomOutput::Frame(frame) => {
+                let flow = if frame.codec.is_audio() { Flow::Audio } else { Flow::Video };
+                if let Some(track) = track(flow, screen) {
+                    workers.frame(worker, FrameInput::Frame { participant, track, frame });
+                }
+            }
+            RoomOutput::Level(level) if !screen => workers.frame(worker, FrameInput::Level { participant, level }),
+            RoomOutput::Level(_) => {}
+            RoomOutput::Problem(flow, problem) => {
+                tracing::info!(stream = self.stream.path(), ?flow, ?problem, "published, but not fit for browsers");
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 /** Making messages, before they are sent. */
 
 import { TYPES } from './constants.js';
+import { badParameter } from './errors.js';
 import { createMessage } from './message.js';
 import { Session } from './session.js';
 
@@ -41,7 +42,8 @@ export class Composing extends Session {
 
   /** @param {MessageOptions & {payload: ChatMessage}} options `payload`: the message to hand on */
   createForwardMessage(options) {
-    const { type, payload } = options.payload;
+    const { type, payload } = options?.payload ?? {};
+    if (!type) throw badParameter('createForwardMessage: `payload` is the message to hand on');
     return createMessage(this.user, type, { ...options, payload: { ...payload } });
   }
 

@@ -2,6 +2,7 @@
 
 import { EVENT, TYPES } from './constants.js';
 import { asChatError, badParameter, ChatError, notSupported, ok } from './errors.js';
+import { refuseMissing } from './missing.js';
 import { People } from './people.js';
 
 const NOT_FOUND = 10010;
@@ -189,6 +190,8 @@ export class Groups extends People {
     this.conversations.remove(`GROUP${groupID}`);
   }
 }
+
+refuseMissing(Groups);
 
 /** @param {Group} group */
 function groupOf({ id, type, name, avatar, introduction, notification, owner, memberCount, createdMs }) {

@@ -42,6 +42,7 @@ const TIP_OPERATION = { join: TYPES.GRP_TIP_MBR_JOIN, leave: TYPES.GRP_TIP_MBR_Q
  * @property {string} revoker
  * @property {boolean} needReadReceipt
  * @property {string[]} atUserList
+ * @property {boolean} [_onlineOnlyFlag] sent to devices that were online alone; the vendor's name
  */
 
 /** @param {string} type @returns {string | undefined} `undefined`: nothing carries this type */
@@ -132,6 +133,7 @@ export function fromGateway(stored, me, peerReadSeq = 0) {
     isRevoked: stored.revoked === true,
     revoker: stored.revoked ? from : '',
     isModified: (stored.modified ?? 0) > 0,
+    _onlineOnlyFlag: stored.onlineOnly === true,
   };
 }
 

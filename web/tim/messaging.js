@@ -79,6 +79,11 @@ export class Messaging extends Composing {
     return ok({ messageList, nextReqMessageID: next, nextMessageSeq: 0, isCompleted: complete });
   }
 
+  /** Messages are listed from the server, and not kept here. @param {string} _ID @returns {ChatMessage | null} */
+  findMessage(_ID) {
+    return null;
+  }
+
   /** @param {{conversationID: string}} options */
   async setMessageRead({ conversationID }) {
     await this.request('message.read', { with: peerOf(conversationID) });

@@ -74,6 +74,7 @@ export class People extends Messaging {
 
   /** Nobody is a friend: callers then ask for the plain profile. @param {{userIDList: string[]}} options */
   async getFriendProfile({ userIDList }) {
+    if (!Array.isArray(userIDList)) throw badParameter('getFriendProfile: `userIDList` names users');
     const failureUserIDList = userIDList.map((userID) => ({ userID, code: NOT_FOUND, message: 'no friends are kept here' }));
     return ok({ friendList: [], failureUserIDList });
   }

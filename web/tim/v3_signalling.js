@@ -156,7 +156,10 @@ export class Signalling extends Groups {
   #invited(signal, message) {
     const own = signal.inviter === this.user;
     if (signal.groupID !== '' && !signal.inviteeList.includes(this.user)) return;
-    if (!this.#invites.get(signal.inviteID)) this.#invites.add(signal, message, { own, ageS: this.serverNow() / 1000 - message.time });
+    if (!this.#invites.get(signal.inviteID)) {
+      const ageS = this.serverNow() / 1000 - message.time;
+      this.#invites.add(signal, message, { own, ageS, onlineUserOnly: message._onlineOnlyFlag });
+    }
     this.emit(TSignaling.NEW_INVITATION_RECEIVED, { ...base(signal), inviteeList: signal.inviteeList });
   }
 

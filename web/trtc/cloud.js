@@ -8,6 +8,13 @@ import { RoomCloud } from './room_cloud.js';
 /** What applications compare with the version that they need. */
 const VERSION = '2.12.0';
 
+/** The vendor's methods with nothing behind them here: each is there and rejects. */
+const MISSING = [
+  'setAudioCaptureVolume', 'setSubStreamEncoderParam', 'startScreenCapture', 'pauseScreenCapture', 'resumeScreenCapture',
+  'getScreenCaptureSources', 'selectScreenCaptureTarget', 'useBeautyStyle', 'setTestVirtualBackground', 'setTestBeautyStyle',
+  'startCameraDeviceTest', 'stopCameraDeviceTest', 'startMicDeviceTest', 'stopMicDeviceTest',
+];
+
 /** @type {TRTCCloud | null} */
 let shared = null;
 
@@ -206,4 +213,9 @@ export class TRTCCloud extends RoomCloud {
     await this._devices.refresh();
     this._devices.activated(type);
   }
+}
+
+for (const name of MISSING) {
+  const value = () => Promise.reject(notSupported(name));
+  Object.defineProperty(TRTCCloud.prototype, name, { value, configurable: true, writable: true });
 }

@@ -31,10 +31,10 @@ async function signedIn(user = 'ben') {
   }
   const signals = () => sent.filter(({ verb }) => verb === 'message.send').map(({ body }) => ({ ...JSON.parse(body.payload.data), to: body.to, options: body.options }));
   let number = 0;
-  const hears = (signal, from, to = { user }) => {
+  const hears = (signal, from, to = { user }, more = {}) => {
     number += 1;
     const payload = { data: JSON.stringify({ businessID: 1, timeout: 0, groupID: '', data: CALL, ...signal }), description: '', extension: '' };
-    chat.told('message.new', { id: `in${number}`, from, to, kind: 'custom', payload, clientId: '', seq: 100 + number, timeMs: clock.now(), nick: '', avatar: '' });
+    chat.told('message.new', { id: `in${number}`, from, to, kind: 'custom', payload, clientId: '', seq: 100 + number, timeMs: clock.now(), nick: '', avatar: '', ...more });
   };
   return { chat, clock, sent, signals, told, take: () => told.splice(0), hears, fail: (error) => { failing = error; } };
 }
@@ -60,6 +60,15 @@ test('accept goes to the inviter, and the second answer is refused', async () =>
   const [{ to, actionType, inviter, inviteeList, timeout }] = signals();
   assert.deepEqual([to, actionType, inviter, inviteeList, timeout], [{ user: 'amy' }, 3, 'amy', ['ben'], 0]);
   await assert.rejects(chat.reject({ inviteID: 'i1' }), { code: 8010 });
+});
+
+test('an invitation for those online is answered to those online', async () => {
+  const { chat, signals, hears } = await signedIn();
+  hears(invitation(), 'amy', { user: 'ben' }, { onlineOnly: true });
+  await chat.accept({ inviteID: 'i1' });
+  hears(invitation({ inviteID: 'i2' }), 'amy');
+  await chat.accept({ inviteID: 'i2' });
+  assert.deepEqual(signals().map(({ options }) => options.onlineOnly), [true, false]);
 });
 
 test('only who invited cancels, and only who is invited answers', async () => {

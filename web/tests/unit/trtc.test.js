@@ -277,12 +277,32 @@ test('the encoder takes the asked size and bit rate, and its own rate for the ve
   await assert.rejects(cloud.setVideoEncoderParam({ videoResolution: 999 }), { code: -3316 });
 });
 
+/** What the two generations of web engines call, and hook. */
+const CALLED = `
+  enterRoom exitRoom startLocalAudio stopLocalAudio muteLocalAudio startLocalPreview stopLocalPreview muteLocalVideo startRemoteView
+  stopRemoteView setRemoteRenderParams setLocalRenderParams setVideoEncoderParam enableAudioVolumeEvaluation switchCamera
+  getCameraDevicesList getMicDevicesList getSpeakerDevicesList getCurrentCameraDevice getCurrentMicDevice getCurrentSpeakerDevice
+  setCurrentCameraDevice setCurrentMicDevice setCurrentSpeakerDevice callExperimentalAPI useVirtualBackground on off
+  createSubCloud removeAllListeners getSDKVersion switchRole updateLocalView updateRemoteView setVideoEncoderMirror
+`.trim().split(/\s+/);
+
+test('everything that the call engines call is there', async () => {
+  const { cloud } = await setUp();
+  for (const name of CALLED) assert.equal(typeof cloud[name], 'function', name);
+  assert.equal(TRTCCloud.getTRTCShareInstance({ frameWorkType: 30 }), TRTCCloud.getTRTCShareInstance());
+  TRTCCloud.destroyTRTCShareInstance();
+  TRTCCloud.setLogLevel(1);
+});
+
 test('what a media server cannot do is refused by name', async () => {
   const { cloud } = await setUp();
   await assert.rejects(cloud.useVirtualBackground(), { code: -1205 });
   await assert.rejects(cloud.callExperimentalAPI('{"api":"enableVirtualBackground","params":{"enable":true}}'), { code: -1205 });
   await cloud.callExperimentalAPI('{"api":"setFramework","params":{}}');
   assert.equal(typeof cloud.getSDKVersion(), 'string');
+  for (const name of ['setBeautyStyle', 'setVirtualBackground', 'setAudioCaptureVolume', 'startScreenCapture', 'startMicDeviceTest']) {
+    await assert.rejects(cloud[name](), { code: -1205 }, name);
+  }
 });
 
 test('listeners of one event go without those of the others', async () => {

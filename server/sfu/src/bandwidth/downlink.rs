@@ -30,6 +30,14 @@ const KNOWN_FOR: Duration = Duration::from_secs(5);
 const CONGESTED_FOR: Duration = Duration::from_secs(2);
 /// Of one update in the loss by chance: it follows the path within a second.
 const CHANCE_WEIGHT: f64 = 0.15;
+/// The same of the usual loss: it follows within some seconds.
+const USUAL_WEIGHT: f64 = 0.02;
+/// More than chance takes by this share: a full queue drops.
+const OVERFLOW: f64 = 0.03;
+/// A path on which a queue dropped has one that stands again, for this time.
+const DROPS_FOR: Duration = Duration::from_secs(20);
+/// A queue that holds up every packet by this much is one, whatever it drops.
+const DEEP_US: i64 = 1_200_000;
 /// Beyond this loss what came says little about what was sent.
 const CHANCE_MAX: f64 = 0.9;
 /// What each packet that came in order leaves of the patience for others.
@@ -56,6 +64,10 @@ pub(crate) struct DownlinkPath {
     /// When a queue was seen to stand last.
     stood: Option<Instant>,
     loss_by_chance: f64,
+    /// The same, so slow that it knows nothing of the moment in which a queue fills and is not seen yet.
+    usual_loss: f64,
+    /// When a queue dropped last.
+    dropped: Option<Instant>,
     reorder_us: f64,
     loss_ratio: Option<f64>,
     /// When that was measured last.
@@ -111,6 +123,8 @@ impl DownlinkPath {
             rate: RateControl::new(bounds),
             stood: None,
             loss_by_chance: 0.0,
+            usual_loss: 0.0,
+            dropped: None,
             reorder_us: 0.0,
             loss_ratio: None,
             measured: now,
@@ -179,12 +193,28 @@ impl DownlinkPath {
         }
         if let Some(loss) = self.loss_ratio(now).filter(|_| !self.is_congested(now)) {
             self.loss_by_chance += CHANCE_WEIGHT * (loss - self.loss_by_chance);
+            self.usual_loss += USUAL_WEIGHT * (loss - self.usual_loss);
         }
         // What came tells what would have come but for chance.
         let came = 1.0 - self.loss_by_chance.min(CHANCE_MAX);
         let goodput = self.goodput.bits_per_second(now).map(|bps| (bps as f64 / came) as u64);
-        self.rate.update(now, if stands { Usage::Over } else { Usage::Normal }, goodput, round_trip);
+        let usage = match stands {
+            true if self.is_short(now) => Usage::Over,
+            // Jitter that keeps the order holds up every packet too, and takes none.
+            true => Usage::Under,
+            false => Usage::Normal,
+        };
+        self.rate.update(now, usage, goodput, round_trip);
         self.rate.estimate()
+    }
+
+    /// The queue that stands has dropped lately, or is deeper than any jitter.
+    fn is_short(&mut self, now: Instant) -> bool {
+        if self.loss_ratio(now).is_some_and(|loss| loss > self.usual_loss + OVERFLOW) {
+            self.dropped = Some(now);
+        }
+        let dropped = self.dropped.is_some_and(|at| now.saturating_duration_since(at) < DROPS_FOR);
+        dropped || super::stands(&self.recent, &self.latest, &self.base, DEEP_US)
     }
 
     /// What was lost while no queue stood, smoothed; never more than is lost now. `None` as `loss_ratio`.
@@ -383,11 +413,18 @@ mod tests {
 
     #[test]
     fn a_queue_that_fills_and_drains_is_seen() {
-        let run = run(|n| Some(if (300..600).contains(&n) { 200_000 } else { 20_000 }));
+        let full = |n| (300..600).contains(&n);
+        let run = run(|n| (!full(n) || n % 5 > 0).then_some(if full(n) { 200_000 } else { 20_000 }));
         let seen = |tenth| run.congested.contains(&tenth);
         assert!(seen(45) && !seen(20) && !seen(85), "{:?}", run.congested);
-        // 800 kbit/s go through.
+        // 640 kbit/s go through.
         assert_eq!(run.bps[25], BOUNDS.max);
         assert!((200_000..900_000).contains(&run.bps[60]) && run.bps[99] > run.bps[70], "{:?}", run.bps);
+    }
+
+    #[test]
+    fn a_path_that_holds_up_all_and_drops_nothing_is_not_narrow() {
+        let run = run(|n| Some(if n < 300 { 20_000 } else { 200_000 }));
+        assert!(run.bps[40..].iter().all(|bps| *bps == BOUNDS.max), "{:?}", run.bps);
     }
 }

@@ -30,6 +30,8 @@ const BASE_WINDOW: Duration = Duration::from_secs(10);
 const RECENT_WINDOW: Duration = Duration::from_millis(500);
 /// After a queue has drained, losses are still counted as its own for this time.
 const CONGESTED_FOR: Duration = Duration::from_secs(2);
+/// More than chance takes by this share: a full queue drops.
+const OVERFLOW: f64 = 0.03;
 /// A queue that holds up every packet by this much stands.
 const STANDING_US: i64 = 40_000;
 
@@ -106,16 +108,20 @@ impl UplinkEstimate {
     /// sent. True where the publisher is to be told at once.
     pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>, loss_ratio: f64) -> bool {
         let came = self.throughput.bits_per_second(now);
-        let sent = came.map(|bps| (bps as f64 / (1.0 - loss_ratio).max(SENT_MIN)) as u64);
         if self.queue_stands() {
             self.stood = Some(now);
         }
+        // What a full queue drops was sent, and more than the path bears.
+        let by_chance = if self.is_congested(now) { loss_ratio.min(self.loss_by_chance) } else { loss_ratio };
+        let sent = came.map(|bps| (bps as f64 / (1.0 - by_chance).max(SENT_MIN)) as u64);
         if !self.is_congested(now) {
             self.loss_by_chance += CHANCE_WEIGHT * (loss_ratio - self.loss_by_chance);
         }
         let usage = match self.trend.usage() {
             // Delay that rises while some packets are as fast as ever is jitter.
             Usage::Over if !self.queue_stands() => Usage::Normal,
+            // A queue that is full grows no more; it drops.
+            Usage::Normal if self.queue_stands() && loss_ratio > self.loss_by_chance + OVERFLOW => Usage::Over,
             usage @ (Usage::Over | Usage::Normal | Usage::Under) => usage,
         };
         self.rate.update(now, usage, sent, round_trip);

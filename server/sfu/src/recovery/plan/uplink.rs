@@ -36,7 +36,7 @@ pub(crate) struct NackPlan {
 
 /// What a publisher is told of its own streams. Browsers lower their rate by the loss that reports claim, however well it
 /// is repaired, and repeat a packet not sooner than the round trip that reports let them compute: so both are claimed as
-/// repair needs them. Where the path is congested, by what the delay shows, the loss is told that came with it.
+/// repair needs them. Where the path is congested, by what the delay shows, a part of the loss is told that came with it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ReportPlan {
     /// The fraction lost, in 1/256ths.
@@ -99,6 +99,9 @@ const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(100);
 const REORDER_MAX: Duration = Duration::from_millis(60);
 /// Where they are only late: browsers keep what they sent for at least a second.
 const REORDER_PATIENT_MAX: Duration = Duration::from_millis(800);
+/// Of what a queue drops this share is told. REMB lowers the rate at once, and browsers grow by 8 % a second only: who is
+/// told all falls far below what the path bears and needs half a minute to come back.
+const TOLD_OF_QUEUE: f64 = 0.25;
 /// Requests on a congested path are those of a good one.
 const LOSS_CONGESTED: f64 = 0.04;
 /// After this long without a packet the pictures that were lost are too old to be shown: a keyframe is asked for at once.
@@ -142,7 +145,7 @@ pub(crate) fn nack_plan(leg: Leg) -> NackPlan {
 /// The plan for reporting to a publisher; `calm` is the interval while the path is good.
 pub(crate) fn report_plan(kind: Kind, loss: Loss, calm: Duration) -> ReportPlan {
     if loss.congested {
-        let by_queue = (loss.now - loss.by_chance).max(0.0);
+        let by_queue = TOLD_OF_QUEUE * (loss.now - loss.by_chance).max(0.0);
         return ReportPlan {
             fraction_lost: fraction(by_queue),
             told_ratio: if loss.now > 0.0 { by_queue / loss.now } else { 0.0 },
@@ -226,8 +229,8 @@ mod tests {
             (Kind::Video, 0.3, 0.0, false, (0, 0.0, 10_000, 200)),
             (Kind::Audio, 0.1, 0.0, false, (25, 0.0, 10_000, 200)),
             (Kind::Audio, 0.7, 0.0, false, (51, 0.0, 10_000, 200)),
-            (Kind::Video, 0.5, 0.0, true, (128, 1.0, 0, 200)),
-            (Kind::Video, 0.5, 0.25, true, (64, 0.5, 0, 200)),
+            (Kind::Video, 0.5, 0.0, true, (32, 0.25, 0, 200)),
+            (Kind::Video, 0.5, 0.25, true, (16, 0.125, 0, 200)),
             (Kind::Video, 0.2, 0.25, true, (0, 0.0, 0, 200)),
         ];
         for (kind, now, by_chance, congested, want) in table {

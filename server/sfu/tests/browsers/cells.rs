@@ -85,7 +85,7 @@ fn held(name: &str) -> Vec<Bound> {
             vec![Least(Fps, 27.0), Least(Stoi, 0.93), Most(DownlinkTimes, 1.3)]
         }
         "loss80long" => vec![Least(Fps, 15.0), Least(Stoi, 0.85), Most(Drops, 0.0)],
-        "burst30" => vec![Least(Fps, 25.0), Least(Stoi, 0.85)],
+        "burst30" => vec![Least(Fps, 22.0), Least(Stoi, 0.82)],
         "outages" => vec![Least(Fps, 22.0)],
         "all50" => vec![Least(Fps, 20.0), Least(Stoi, 0.90)],
         "rtt200loss30" => vec![Least(Fps, 25.0), Least(Stoi, 0.90)],

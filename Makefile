@@ -54,7 +54,7 @@ npm-deps:
 	cd web && npm ci --no-audit --no-fund
 
 web: npm-deps
-	cd web && npm run check && npm run test:unit && npm run build
+	cd web && npm run check && npm run test:unit && npm run build && npm run check:types
 
 gateway: build npm-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:gateway

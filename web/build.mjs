@@ -41,7 +41,10 @@ export async function buildModules({ out = join(HERE, 'dist'), gateway = '' } = 
       footer: { js: 'module.exports=Object.assign(module.exports.default,module.exports,{default:module.exports.default});' },
     });
     await build({ ...common, format: 'esm', outfile: join(out, `${name}.mjs`), external: ['ws'] });
-    await writeFile(join(out, `${name}.d.ts`), `export * from './types/${types}.js';\nexport { default } from './types/${types}.js';\n`);
+    // TypeScript looks for another name beside each.
+    for (const ending of ['d.ts', 'd.mts']) {
+      await writeFile(join(out, `${name}.${ending}`), `export * from './types/${types}.js';\nexport { default } from './types/${types}.js';\n`);
+    }
   }
 }
 

@@ -111,7 +111,8 @@ export class Stay {
       if (state === 'reconnecting') emit('onConnectionLost');
       if (state === 'connected' && previous === 'reconnecting') emit('onConnectionRecovery');
     });
-    room.on('error', (error) => console.warn('carillon: media', error));
+    // It is tried again by itself: nothing that a listener must act on.
+    room.on('error', ({ code, message }) => emit('onWarning', { code, message }));
   }
 
   /** @param {RoomClient} room @param {string} reason */

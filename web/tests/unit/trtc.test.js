@@ -154,6 +154,21 @@ test('what was opened before the room is sent from its first moment', async () =
   assert.deepEqual(gateway.states(), { microphone: 'on' });
 });
 
+test('an offer that is refused is a warning, and not the end of the stay', async () => {
+  const { gateway, cloud, take } = await setUp();
+  const warnings = [];
+  cloud.on('onWarning', (warning) => warnings.push(warning.code));
+  const { request } = gateway;
+  gateway.request = async (verb, body) => {
+    if (verb === 'room.offer') throw new CarillonError(60021, 'later');
+    return request.call(gateway, verb, body);
+  };
+  await cloud.startLocalAudio();
+  await cloud.enterRoom(PARAMS);
+  await wait(5);
+  assert.deepEqual([warnings, take().map(([name]) => name)], [[60021], ['onEnterRoom']]);
+});
+
 test('an audience sends nothing until it becomes an anchor', async () => {
   const { gateway, cloud } = await setUp();
   await cloud.startLocalAudio();

@@ -13,6 +13,7 @@ use crate::egress::{Lacks, Subscription};
 use crate::ingress::Publication;
 use crate::participant::{Connection, Participant};
 use crate::recovery::keyframe::Wish;
+use crate::recovery::plan;
 use crate::slab::Slab;
 use crate::speaker::Speakers;
 use crate::transport::TransportEvent;
@@ -129,7 +130,10 @@ impl Room {
         path: Path,
         datagram: &[u8],
     ) -> Result<(), DropReason> {
-        let (member, connection) = self.by_id(id)?;
+        let (member, _) = self.by_id(id)?;
+        let loss = self.worst_loss(context.now, member);
+        let connection = self.connection_mut(member).ok_or(DropReason::NoTransport)?;
+        connection.transport.repeat_answers(plan::answer_repeats(loss));
         let learned = connection.transport.handle_stun(context.now, path, datagram)?;
         context.demux.learn(id, &learned);
         self.serve_transport(context, member);

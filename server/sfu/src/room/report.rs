@@ -234,6 +234,13 @@ impl Room {
         Some(Quality { uplink, downlink })
     }
 
+    /// Of either way of a connection, 0…1.
+    pub(super) fn worst_loss(&self, now: Instant, member: u32) -> f64 {
+        let connection = self.members.get(member).and_then(|m| m.connection.as_deref());
+        let both = connection.map(|c| worse(self.uplink_of(c, now).0, self.downlink_of(c, now).0));
+        both.flatten().unwrap_or(0.0)
+    }
+
     /// The worst of what the participant sends.
     fn uplink_of(&self, connection: &Connection, now: Instant) -> (Option<f64>, Duration) {
         let publications = connection.inbound.iter().filter_map(|section| self.publications.get(section.publication));

@@ -98,13 +98,14 @@ impl Handshake {
         self.flight.as_ref().map(|flight| flight.due)
     }
 
-    /// Puts the newest flight to the records once more, where it is due.
-    pub(super) fn repeat(&mut self, now: Instant) {
-        let Some(flight) = self.flight.as_mut().filter(|flight| flight.due <= now) else { return };
+    /// Puts the newest flight to the records once more, where it is due: true then.
+    pub(super) fn repeat(&mut self, now: Instant) -> bool {
+        let Some(flight) = self.flight.as_mut().filter(|flight| flight.due <= now) else { return false };
         self.records.extend_from_slice(&flight.records);
         let most = if flight.is_last { LAST_FLIGHT_WAIT_MAX } else { FLIGHT_AGAIN };
         flight.wait = (flight.wait * 2).min(most);
         flight.due = now + flight.wait;
+        true
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<HandshakeEvent> {

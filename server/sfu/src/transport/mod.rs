@@ -33,6 +33,12 @@ pub const LOST_AFTER: Duration = Duration::from_secs(8);
 pub const CLOSED_AFTER: Duration = Duration::from_secs(30);
 /// Before DTLS is done an address gets at most three times what came from it (RFC 9000 section 8.1).
 const AMPLIFICATION: usize = 3;
+/// Answers to checks and datagrams of the handshake that leave once more, of one transport in a second.
+const REPEATED_PER_SECOND: u32 = 50;
+const REPEATS_MAX: u8 = 4;
+const HANDSHAKE_REPEATS: u8 = 2;
+/// A browser on a good path opens its handshake within so many checks.
+const CHECKS_GOOD: u32 = 6;
 /// Datagrams held back by that until more comes from their address: a flight of the handshake and its repeat.
 const HELD: usize = 16;
 
@@ -159,6 +165,13 @@ pub struct Transport {
     heard: Instant,
     events: VecDeque<TransportEvent>,
     ready: Vec<(Path, Vec<u8>)>,
+    /// What leaves once more, if it may at once; and how much of that did within a second.
+    repeats: Vec<(Path, Vec<u8>)>,
+    repeated: (Instant, u32),
+    /// Valid checks so far, flights that were sent again, and how often more answers leave once connected.
+    checks: u32,
+    flights_repeated: u32,
+    answer_repeats: u8,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -206,6 +219,11 @@ impl Transport {
             heard: now,
             events: VecDeque::new(),
             ready: Vec::new(),
+            repeats: Vec::new(),
+            repeated: (now, 0),
+            checks: 0,
+            flights_repeated: 0,
+            answer_repeats: 0,
         }
     }
 
@@ -266,11 +284,14 @@ impl Transport {
         let generations = [self.ice.as_mut(), self.previous.as_mut()];
         let ice = generations.into_iter().flatten().find(|ice| ice.is_named_by(datagram)).ok_or(DropReason::Stun)?;
         let answer = ice.handle(path, datagram)?;
-        self.ready.push((path, answer));
+        self.ready.push((path, answer.clone()));
+        let repeats = if self.srtp.is_some() { self.answer_repeats } else { self.handshake_repeats() };
+        self.repeat(now, path, repeats, &[answer]);
         if self.ice.as_ref().is_some_and(|ice| ice.nominated().is_some()) {
             self.previous = None;
         }
         let learned = self.know(path, datagram.len());
+        self.checks = self.checks.saturating_add(1);
         self.hear(now, path);
         Ok(learned)
     }
@@ -281,7 +302,7 @@ impl Transport {
         known.received += datagram.len();
         let handshake = self.handshake.as_mut().filter(|_| self.phase != Phase::Closed).ok_or(DropReason::Dtls)?;
         let events = handshake.handle(datagram, now);
-        self.send_records(path);
+        self.send_records(now, path);
         self.handshaken(now, events);
         Ok(())
     }
@@ -331,7 +352,7 @@ impl Transport {
             handshake.close(now);
         }
         if let Some(path) = self.way_out() {
-            self.send_records(path);
+            self.send_records(now, path);
         }
         self.phase = Phase::Closed;
     }
@@ -361,16 +382,19 @@ impl Transport {
         let due = self.handshake.as_mut().filter(|h| h.poll_timeout().is_some_and(|at| at <= now));
         if let Some(handshake) = due {
             let events = handshake.handle_timeout(now);
+            self.flights_repeated = self.flights_repeated.saturating_add(1);
             if let Some(path) = self.way_out() {
-                self.send_records(path);
+                self.send_records(now, path);
             }
             self.handshaken(now, events);
         }
         let (way_out, open) = (self.way_out(), matches!(self.phase, Phase::Connecting | Phase::Connected));
         if let Some(handshake) = self.handshake.as_mut().filter(|_| open) {
-            handshake.repeat(now);
+            if handshake.repeat(now) {
+                self.flights_repeated = self.flights_repeated.saturating_add(1);
+            }
             match way_out {
-                Some(path) => self.send_records(path),
+                Some(path) => self.send_records(now, path),
                 // Its connection ended: what was for it goes nowhere.
                 None => drop(handshake.take_records()),
             }
@@ -404,6 +428,18 @@ impl Transport {
                 Leave::Later | Leave::Never => {}
             }
         }
+        // What is sent once more is not worth waiting for.
+        for (path, bytes) in std::mem::take(&mut self.repeats) {
+            match self.leave_for(path, bytes.len()) {
+                Leave::Now => egress.push(path, |out| out.extend_from_slice(&bytes)),
+                Leave::Later | Leave::Never => {}
+            }
+        }
+    }
+
+    /// Each answer to a check leaves this often more, as the path loses so many.
+    pub fn repeat_answers(&mut self, times: u8) {
+        self.answer_repeats = times.min(REPEATS_MAX);
     }
 
     pub fn poll_event(&mut self) -> Option<TransportEvent> {
@@ -463,9 +499,34 @@ impl Transport {
         self.ice.iter().chain(&self.previous).find_map(Ice::nominated)
     }
 
-    fn send_records(&mut self, path: Path) {
+    fn send_records(&mut self, now: Instant, path: Path) {
         let Some(handshake) = &mut self.handshake else { return };
-        self.ready.extend(handshake.take_records().into_iter().map(|record| (path, record)));
+        let records = handshake.take_records();
+        self.ready.extend(records.iter().cloned().map(|record| (path, record)));
+        // The first flight goes once: on a good path nothing is gained by more.
+        let times = if self.flights_repeated > 0 { self.handshake_repeats() } else { 0 };
+        self.repeat(now, path, times, &records);
+    }
+
+    /// How often more each datagram of the handshake leaves: flights that had to be repeated, and many checks without a
+    /// handshake, tell of a bad path.
+    fn handshake_repeats(&self) -> u8 {
+        let bad = self.flights_repeated > 0 || self.checks > CHECKS_GOOD;
+        if bad { HANDSHAKE_REPEATS } else { 0 }
+    }
+
+    /// Only to an address whose check passed, as `leave_for` sees to, and so many a second.
+    fn repeat(&mut self, now: Instant, path: Path, times: u8, datagrams: &[Vec<u8>]) {
+        if now.saturating_duration_since(self.repeated.0) >= Duration::from_secs(1) {
+            self.repeated = (now, 0);
+        }
+        for datagram in (0..times).flat_map(|_| datagrams) {
+            if self.repeated.1 >= REPEATED_PER_SECOND {
+                return;
+            }
+            self.repeated.1 += 1;
+            self.repeats.push((path, datagram.clone()));
+        }
     }
 
     fn know(&mut self, path: Path, bytes: usize) -> Learned {

@@ -217,6 +217,19 @@ fn an_address_gets_at_most_three_times_what_came_from_it_until_it_proved_itself(
 }
 
 #[test]
+fn answers_leave_more_often_on_a_bad_path_and_within_bounds() {
+    let mut c = Checked::new();
+    let answers = |c: &mut Checked| c.stun(from(1), &c.check(false)).expect("genuine").len();
+    let first: Vec<usize> = (0..=CHECKS_GOOD).map(|_| answers(&mut c)).collect();
+    assert!(first.iter().all(|n| *n == 1), "{first:?}");
+    // As many as may leave for three times what came.
+    assert!(answers(&mut c) > 1, "many checks and no handshake");
+    let all: usize = (0..200).map(|_| answers(&mut c)).sum();
+    assert!(all <= 200 + REPEATED_PER_SECOND as usize, "{all} within a second");
+    assert!(c.transport.repeats.is_empty());
+}
+
+#[test]
 fn silence_is_told_and_then_ends_the_transport() {
     let mut c = Checked::new();
     c.stun(from(1), &c.check(true)).expect("genuine");

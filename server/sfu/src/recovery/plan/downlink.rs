@@ -171,6 +171,16 @@ pub(crate) fn playout_delay(late: Duration, repair_time: Duration) -> Duration {
     if needed.is_zero() { Duration::ZERO } else { needed + DECODED_WITHIN }
 }
 
+/// How often more the answers to a subscriber's checks leave: at 80 % one check in 25 would be heard to be answered.
+pub(crate) fn answer_repeats(loss_ratio: f64) -> u8 {
+    match loss_ratio {
+        0.6.. => 4,
+        0.4.. => 2,
+        0.2.. => 1,
+        _ => 0,
+    }
+}
+
 /// Bytes of repair for each byte of media: a full queue would lose them too.
 pub(crate) fn repair_ratio(plan: SendPlan, most: f64) -> f64 {
     if plan.congested { most.min(REPAIR_CONGESTED) } else { most }

@@ -44,9 +44,18 @@ export class Conversations {
     }
   }
 
-  /** Newest first. */
-  list() {
-    return [...this.#all.values()].sort((a, b) => b.lastMessage.lastTime - a.lastMessage.lastTime);
+  /**
+   * Newest first.
+   * @param {ChatMessage[]} [counted] hidden messages that make their conversation unread in this list alone
+   */
+  list(counted = []) {
+    const all = new Map(this.#all);
+    for (const message of counted) {
+      const known = all.get(message.conversationID) ?? blank(message.conversationID);
+      const lastMessage = message.sequence > known.lastMessage.lastSequence ? lastOf(message) : known.lastMessage;
+      all.set(message.conversationID, { ...known, lastMessage, unreadCount: Math.max(known.unreadCount, 1) });
+    }
+    return [...all.values()].sort((a, b) => b.lastMessage.lastTime - a.lastMessage.lastTime);
   }
 
   /** @param {string} id */
@@ -131,15 +140,21 @@ export class Conversations {
   #make(id) {
     const known = this.#all.get(id);
     if (known) return known;
-    const type = id.startsWith('GROUP') ? TYPES.CONV_GROUP : TYPES.CONV_C2C;
-    const made = {
-      conversationID: id, type, subType: '', unreadCount: 0, lastMessage: lastOf(null), peerReadTime: 0, groupAtInfoList: [],
-      remark: '', isPinned: false, messageRemindType: '', markList: [], customData: '', conversationGroupList: [], draftText: '',
-      isSupportTopic: false,
-    };
+    const made = blank(id);
     this.#all.set(id, made);
     return made;
   }
+}
+
+/** @param {string} id @returns {Conversation} */
+function blank(id) {
+  const type = id.startsWith('GROUP') ? TYPES.CONV_GROUP : TYPES.CONV_C2C;
+  const made = {
+    conversationID: id, type, subType: '', unreadCount: 0, lastMessage: lastOf(null), peerReadTime: 0, groupAtInfoList: [],
+    remark: '', isPinned: false, messageRemindType: '', markList: [], customData: '', conversationGroupList: [], draftText: '',
+    isSupportTopic: false,
+  };
+  return made;
 }
 
 /** @param {ChatMessage | null} message */

@@ -55,7 +55,7 @@ export class Messaging extends Composing {
   async modifyMessage({ ID, payload, cloudCustomData }) {
     const body = { id: this.gatewayId(ID), payload, cloudCustomData };
     const { message: stored } = await this.request('message.modify', body);
-    return ok({ message: this.#convert(stored) });
+    return ok({ message: this.convert(stored) });
   }
 
   /** @param {ChatMessage} message */
@@ -74,7 +74,7 @@ export class Messaging extends Composing {
     const limit = Math.max(1, Math.min(PAGE_MAX, Number(count) || PAGE));
     const before = nextReqMessageID ? (this.history.find(nextReqMessageID)?.seq ?? (Number(nextReqMessageID.replace('seq-', '')) || undefined)) : undefined;
     const { messages, complete } = await this.request('message.list', { with: peerOf(conversationID), before, limit });
-    const messageList = messages.filter((/** @type {any} */ m) => !this.history.isLeftOut(m)).map((/** @type {any} */ m) => this.#convert(m));
+    const messageList = messages.filter((/** @type {any} */ m) => !this.history.isLeftOut(m)).map((/** @type {any} */ m) => this.convert(m));
     const next = complete || messages.length === 0 ? '' : `seq-${messages[0].seq}`;
     return ok({ messageList, nextReqMessageID: next, nextMessageSeq: 0, isCompleted: complete });
   }
@@ -104,18 +104,17 @@ export class Messaging extends Composing {
   /** @param {string[] | {type?: string, hasUnreadCount?: boolean}} [which] */
   async getConversationList(which) {
     if (!this.user) throw new ChatError(ChatCode.NOT_LOGGED_IN, 'getConversationList: log in and wait for SDK_READY first');
-    await this.#describe();
+    const listed = await this.#described();
     const ids = Array.isArray(which) ? new Set(which) : null;
     const { type, hasUnreadCount } = Array.isArray(which) ? {} : (which ?? {});
-    const conversationList = this.conversations.list().filter((one) => (!ids || ids.has(one.conversationID))
+    const conversationList = listed.filter((one) => (!ids || ids.has(one.conversationID))
       && (!type || one.type === type) && (!hasUnreadCount || one.unreadCount > 0));
     return ok({ conversationList, isSyncCompleted: true });
   }
 
   /** @param {string} conversationID */
   async getConversationProfile(conversationID) {
-    await this.#describe();
-    const conversation = this.conversations.get(conversationID);
+    const conversation = (await this.#described()).find((one) => one.conversationID === conversationID);
     if (!conversation) throw new ChatError(10010, `there is no conversation ${conversationID}`);
     return ok({ conversation });
   }
@@ -172,6 +171,17 @@ export class Messaging extends Composing {
 
   // ---- inside ----
 
+  /** What `getConversationList` answers. */
+  listed() {
+    return this.conversations.list();
+  }
+
+  /** @param {any} stored */
+  convert(stored) {
+    const id = 'group' in stored.to ? '' : conversationIdOf(stored.to);
+    return this.history.convert(stored, this.user, this.conversations.peerReadSeq(id));
+  }
+
   /** @param {ChatMessage} message @param {any} stored @param {boolean} hidden */
   #sent(message, stored, hidden) {
     const { seq, timeMs, nick, avatar } = stored;
@@ -184,7 +194,7 @@ export class Messaging extends Composing {
   #received(stored) {
     const fresh = stored.filter((one) => this.history.tell(one));
     if (fresh.length === 0) return;
-    const messages = fresh.map((one) => this.#convert(one));
+    const messages = fresh.map((one) => this.convert(one));
     const shown = messages.map((message, i) => this.conversations.add(message, fresh[i].excludeFromHistory || fresh[i].onlineOnly));
     this.tellReceived(messages);
     if (shown.includes(true)) this.#listChanged();
@@ -192,7 +202,7 @@ export class Messaging extends Composing {
 
   /** @param {any} stored */
   #modified(stored) {
-    const message = this.#convert(stored);
+    const message = this.convert(stored);
     this.emit(EVENT.MESSAGE_MODIFIED, [message]);
     if (this.conversations.replaceLast(message)) this.#listChanged();
   }
@@ -229,26 +239,22 @@ export class Messaging extends Composing {
     this.#received([...once.values()].sort((a, b) => a.timeMs - b.timeMs || a.seq - b.seq));
   }
 
-  /** Adds whom each conversation is with. */
-  async #describe() {
-    const list = this.conversations.list();
-    const users = list.filter(({ type }) => type === TYPES.CONV_C2C).map(({ conversationID }) => conversationID.slice(3));
+  /** Those listed, each with whom it is with. */
+  async #described() {
+    const users = this.listed().filter(({ type }) => type === TYPES.CONV_C2C).map(({ conversationID }) => conversationID.slice(3));
     await this.profiles.ensure(users).catch(() => undefined);
+    // What came meanwhile is listed, too.
+    const list = this.listed();
     for (const one of list) {
       const name = one.conversationID.slice(one.type.length);
       if (one.type === TYPES.CONV_C2C) one.userProfile = this.profiles.kept(name) ?? profileOf(name);
       else one.groupProfile ??= { groupID: name, name: '', avatar: '', type: '' };
     }
+    return list;
   }
 
   #listChanged() {
     this.emit(EVENT.CONVERSATION_LIST_UPDATED, this.conversations.list());
     this.emit(EVENT.TOTAL_UNREAD_MESSAGE_COUNT_UPDATED, this.conversations.unreadTotal);
-  }
-
-  /** @param {any} stored */
-  #convert(stored) {
-    const id = 'group' in stored.to ? '' : conversationIdOf(stored.to);
-    return this.history.convert(stored, this.user, this.conversations.peerReadSeq(id));
   }
 }

@@ -4,7 +4,33 @@ import { EVENT, TYPES } from './constants.js';
 import { Groups } from './groups.js';
 import { configure } from './settings.js';
 
+/** `tsignaling` looks at what is not older. */
+const REPLAY_MS = 30_000;
+
 export class Tim extends Groups {
+  /** @type {import('../core/protocol.js').Message[]} */ #ringing = [];
+
+  /** @param {import('../core/protocol.js').Snapshot} snapshot @param {boolean} first */
+  began(snapshot, first) {
+    super.began(snapshot, first);
+    this.#ringing = first ? (snapshot.openInvitations ?? []) : [];
+  }
+
+  over() {
+    super.over();
+    this.#ringing = [];
+  }
+
+  /**
+   * `tsignaling` finds what rings at its sign-in in unread conversations alone, and engines of the web have their invitations
+   * not counted: their conversations are unread here all the same, as long as it looks at them.
+   */
+  listed() {
+    const since = this.serverNow() - REPLAY_MS;
+    this.#ringing = this.#ringing.filter(({ timeMs }) => timeMs > since);
+    return this.conversations.list(this.#ringing.map((stored) => this.convert(stored)));
+  }
+
   /** Version 2 has this name for it, too. @param {any} options */
   registerPlugin(options) {
     // Upload plugins: files are not carried, so there is nothing to plug in.

@@ -1,6 +1,7 @@
 //! The vocabulary of the RTMP engine.
 
 use crate::address::{Address, BadAddress, StreamKey};
+use crate::client::Target;
 use crate::media::Media;
 use crate::stream::Flows;
 use std::net::IpAddr;
@@ -31,6 +32,12 @@ pub enum Command {
         connection: ConnectionId,
         remote: IpAddr,
         address: Result<Address, BadAddress>,
+    },
+    /// A socket to another server, on which this stream is to be published; `Close` says that it came to an end.
+    Push {
+        connection: ConnectionId,
+        stream: StreamKey,
+        target: Target,
     },
     /// The socket is closed, or the request was dropped. Nothing is said of the connection any more.
     Closed {

@@ -1,6 +1,7 @@
 //! One connection: what it does here, what waits for its socket, and how long it may go on.
 
-use crate::address::Address;
+use crate::address::{Address, StreamKey};
+use crate::client::Client;
 use crate::command::{AdmissionId, Role};
 use crate::media::Flow;
 use crate::outbox::{Bounds, Outbox};
@@ -49,6 +50,11 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) enum Kind {
     Rtmp(Box<Session>),
+    /// We are the client, and publish this stream on another server.
+    Push {
+        client: Box<Client>,
+        stream: StreamKey,
+    },
     Flv,
 }
 
@@ -142,13 +148,17 @@ impl Connection {
     pub(crate) fn session(&mut self) -> Option<&mut Session> {
         match &mut self.kind {
             Kind::Rtmp(session) => Some(session),
-            Kind::Flv => None,
+            Kind::Push { .. } | Kind::Flv => None,
         }
     }
 
     /// Puts what the session has to say behind what waits. `false`: the peer reads nothing of it.
     pub(crate) fn flush(&mut self, now: Instant) -> bool {
-        let words = self.session().map(Session::take_words).unwrap_or_default();
+        let words = match &mut self.kind {
+            Kind::Rtmp(session) => session.take_words(),
+            Kind::Push { client, .. } => client.take_words(),
+            Kind::Flv => Vec::new(),
+        };
         words.is_empty() || self.outbox.push_word(now, words.into())
     }
 
@@ -173,6 +183,7 @@ impl Connection {
                 return;
             }
             Kind::Rtmp(session) => packet.chunks(session.playing_on(), chunk_bytes),
+            Kind::Push { client, .. } => client.chunks(packet),
             Kind::Flv => packet.tag(),
         };
         self.outbox.push_media(now, bytes, &packet.media, bounds);
@@ -192,13 +203,16 @@ impl Connection {
                 let within = if session.is_connected() { config.choose_within() } else { config.connect_within() };
                 passed(self.since, within).then_some(Late::Undecided)
             }
+            (Doing::Nothing, Kind::Push { .. }) => {
+                passed(self.since, config.connect_within()).then_some(Late::Undecided)
+            }
             (Doing::Nothing, Kind::Flv) => Some(Late::Undecided),
             (Doing::Asking { .. }, _) => passed(self.since, ADMISSION_WITHIN).then_some(Late::Unanswered),
             (Doing::Publishing { .. }, _) => passed(self.heard, config.silence()).then_some(Late::Silent),
             (Doing::Playing { player, .. }, Kind::Flv) => {
                 (!player.started && passed(self.since, FLV_WITHIN)).then_some(Late::Unexpected)
             }
-            (Doing::Playing { .. }, Kind::Rtmp(_)) => None,
+            (Doing::Playing { .. }, Kind::Rtmp(_) | Kind::Push { .. }) => None,
         }
     }
 

@@ -29,6 +29,7 @@
 pub mod address;
 pub mod bridge;
 mod cache;
+mod client;
 mod command;
 mod connection;
 mod hub;
@@ -50,6 +51,7 @@ pub mod transcode;
 mod testing;
 
 pub use address::{Address, BadAddress, Proof, StreamKey};
+pub use client::Target;
 pub use command::*;
 pub use hub::Hub;
 pub use media::{Class, Flow, Media};

@@ -59,6 +59,8 @@ pub(crate) enum Fault {
     Order,
     /// Too many commands.
     Flood,
+    /// The server that we publish on does not want it.
+    Refused,
 }
 
 #[derive(Debug)]

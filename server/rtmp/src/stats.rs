@@ -36,6 +36,8 @@ pub struct Stats {
     pub faults_message: u64,
     pub faults_order: u64,
     pub faults_flood: u64,
+    /// Other servers that did not take a stream of ours.
+    pub pushes_refused: u64,
     /// Connections ended for what they did not do.
     pub given_up_undecided: u64,
     pub given_up_silent: u64,
@@ -51,6 +53,7 @@ impl Stats {
             Fault::Message => &mut self.faults_message,
             Fault::Order => &mut self.faults_order,
             Fault::Flood => &mut self.faults_flood,
+            Fault::Refused => &mut self.pushes_refused,
         } += 1;
     }
 

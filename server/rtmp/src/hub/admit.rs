@@ -74,6 +74,7 @@ impl Hub {
         match (&mut connection.kind, role) {
             (Kind::Rtmp(session), Role::Publish) => session.publish_refused(refusal),
             (Kind::Rtmp(session), Role::Play) => session.play_refused(refusal),
+            (Kind::Push { .. }, _) => {}
             (Kind::Flv, _) => self.refuse_flv(id, refusal),
         }
         self.finish(now, id, false);

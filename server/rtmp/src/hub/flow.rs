@@ -187,8 +187,12 @@ impl Hub {
                 session.publisher(here);
                 self.flush(now, id);
             }
+            Some(Kind::Push { client, .. }) if !here => {
+                client.stop();
+                self.finish(now, id, false);
+            }
             Some(Kind::Flv) if !here => self.finish(now, id, false),
-            Some(Kind::Flv) | None => {}
+            Some(Kind::Push { .. } | Kind::Flv) | None => {}
         }
     }
 

@@ -3,6 +3,7 @@
 mod admit;
 mod flow;
 mod look;
+mod push;
 #[cfg(test)]
 mod tests;
 
@@ -78,6 +79,7 @@ impl Hub {
                 Ok(_) => self.refuse_flv(connection, Refusal::Overloaded),
                 Err(_) => self.refuse_flv(connection, Refusal::Address),
             },
+            Command::Push { connection, stream, target } => self.push(now, connection, stream, target),
             Command::Closed { connection } => self.closed(now, connection),
             Command::Admitted { connection, admission, expected, allowed } => {
                 self.admitted(now, connection, admission, expected, allowed);
@@ -100,6 +102,10 @@ impl Hub {
         }
         self.stats.bytes_in += bytes.len() as u64;
         let mut input = bytes;
+        if let Kind::Push { client, .. } = &mut connection.kind {
+            let read = client.read(&mut input);
+            return self.pushed(now, id, read);
+        }
         loop {
             let connection = self.connections.get_mut(&id).filter(|c| c.closing.is_none());
             let Some(session) = connection.and_then(Connection::session) else { return };
@@ -220,7 +226,7 @@ impl Hub {
         let own = counted(remote).map_or(0, |from| self.by_address.get(&from).copied().unwrap_or_default());
         if self.connections.len() >= self.config.connections || own >= self.config.connections_per_address {
             self.stats.connections_refused += 1;
-            if matches!(kind, Kind::Rtmp(_)) {
+            if matches!(kind, Kind::Rtmp(_) | Kind::Push { .. }) {
                 self.outputs.push_back(Output::Close { connection: id });
             }
             return false;

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod client;
+mod push;
 mod slow;
 mod streams;
 

@@ -23,23 +23,54 @@ pub const URL_BYTES_MAX: usize = 1_024;
 /// What an administrator asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ask {
-    Import { accounts: Vec<Account>, many: bool },
+    Import {
+        accounts: Vec<Account>,
+        many: bool,
+    },
     Check(Vec<UserId>),
     Kick(UserId),
-    Online { users: Vec<String>, detail: bool },
+    Online {
+        users: Vec<String>,
+        detail: bool,
+    },
     Send(Send),
-    SetPortrait { user: UserId, items: Vec<ProfileItem> },
-    GetPortrait { users: Vec<UserId>, tags: Vec<String> },
+    SetPortrait {
+        user: UserId,
+        items: Vec<ProfileItem>,
+    },
+    GetPortrait {
+        users: Vec<UserId>,
+        tags: Vec<String>,
+    },
     CreateGroup(NewGroup),
-    AddMembers { group: GroupId, users: Vec<UserId> },
+    AddMembers {
+        group: GroupId,
+        users: Vec<UserId>,
+    },
     CallInfo(CallId),
     Record(CallId),
     Records(Filter),
-    SetCallback { url: String, commands: Vec<String> },
+    SetCallback {
+        url: String,
+        commands: Vec<String>,
+    },
     GetCallback,
     DeleteCallback,
-    RemoveUsers { room: RoomId, users: Vec<UserId> },
+    RemoveUsers {
+        room: RoomId,
+        users: Vec<UserId>,
+    },
     DismissRoom(RoomId),
+    /// A user's stream is to be sent on to another server as well, `screen`: the user's screen.
+    StartPush {
+        room: RoomId,
+        user: UserId,
+        screen: bool,
+        url: String,
+    },
+    StopPush {
+        task: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -202,8 +233,22 @@ pub fn parse(command: &str, body: &[u8]) -> Result<Ask, ErrorBody> {
             Ask::RemoveUsers { room: remove.room_id, users: few(remove.user_ids, REMOVED_MAX)? }
         }
         "trtc/DismissRoom" | "trtc/DismissRoomByStrRoomId" => Ask::DismissRoom(read::<RoomBody>(body)?.room_id),
+        "trtc/StartPublishCdnStream" => start_push(read(body)?)?,
+        "trtc/StopPublishCdnStream" => Ask::StopPush { task: read::<TaskBody>(body)?.task_id },
         other => return Err(ErrorBody::new(code::UNKNOWN_VERB, format!("there is no command {other:.100}"))),
     })
+}
+
+/// One user's stream as it is: mixing and transcoding are not offered.
+fn start_push(body: PushBody) -> Result<Ask, ErrorBody> {
+    let PushBody { room_id: room, with_transcoding, single_subscribe_params: single, publish_cdn_params: to } = body;
+    let [PushTo { publish_cdn_url: url }] =
+        <[PushTo; 1]>::try_from(to).map_err(|_| ErrorBody::new(code::BAD_FRAME, "PublishCdnParams has one entry"))?;
+    if with_transcoding != 0 {
+        return Err(ErrorBody::new(code::BAD_FRAME, "WithTranscoding is 0: streams are sent on as they are"));
+    }
+    let PushStream { user_info, stream_type } = single.user_media_stream;
+    Ok(Ask::StartPush { room, user: user_info.user_id, screen: stream_type == 1, url })
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ErrorBody> {
@@ -301,6 +346,49 @@ struct SetCallback {
     url: String,
     #[serde(rename = "CallbackCommandList", default)]
     commands: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PushBody {
+    room_id: RoomId,
+    #[serde(default)]
+    with_transcoding: u32,
+    single_subscribe_params: PushSingle,
+    publish_cdn_params: Vec<PushTo>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PushSingle {
+    user_media_stream: PushStream,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PushStream {
+    user_info: PushUser,
+    /// 0: camera and microphone, 1: the screen.
+    #[serde(default)]
+    stream_type: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PushUser {
+    user_id: UserId,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PushTo {
+    publish_cdn_url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TaskBody {
+    task_id: String,
 }
 
 #[derive(Deserialize)]

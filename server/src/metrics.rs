@@ -163,6 +163,7 @@ fn render_streams(page: &mut Page, s: &carillon_rtmp::Stats) {
     page.family("rtmp_connections", kind, "Connections that came.", "result", &connections);
     let begun = [("publish", s.published), ("play", s.played)];
     page.family("rtmp_admitted", kind, "Publishers and players admitted.", "role", &begun);
+    page.counter("rtmp_pushes_refused", "Connections to other servers that were refused.", s.pushes_refused);
     page.counter("rtmp_taken_over", "Publishers that replaced a connection of their own.", s.taken_over);
     let refused = Refusal::ALL.map(|(refusal, name)| (name, s.refused.get(&refusal).copied().unwrap_or_default()));
     page.family("rtmp_refused", kind, "Publishers and players refused.", "reason", &refused);

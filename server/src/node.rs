@@ -70,6 +70,7 @@ pub async fn run(mut config: Config, development_key: Option<String>) -> Result<
         rtmp: rtmp_handle.clone(),
         bridge: bridge_handle.clone(),
         signed_life_max: config.rtmp.signed_life_max(),
+        pushes_per_room: config.rtmp.pushes_per_room,
         random: Box::new(|| u128::from_ne_bytes(clock::random_bytes())),
     })?;
     let bridge_thread = bridge::start(bridge_mailbox, workers.to_vec(), rtmp_handle.clone(), clock)?;

@@ -112,7 +112,10 @@ impl Control {
                 self.post_call(now, app, format!("call:{}", record.call), "Call.CallbackAfterEndCall", body);
             }
             Happening::RoomOpened { room } => self.post_room(now, app, &room, None, 101, json!({})),
-            Happening::RoomClosed { room } => self.post_room(now, app, &room, None, 102, json!({})),
+            Happening::RoomClosed { room } => {
+                self.stop_pushes_of(app, &room);
+                self.post_room(now, app, &room, None, 102, json!({}));
+            }
             Happening::Entered { room, user } => {
                 self.post_room(now, app, &room, Some(&user), 103, json!({ "Role": 20 }))
             }

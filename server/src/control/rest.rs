@@ -13,6 +13,7 @@ use carillon_proto::gateway::{
 use carillon_proto::id::{AppId, CallId, GroupId, RoomId, UserId};
 use carillon_proto::rest::{Account, Ask, Element, Filter, NewGroup, ProfileItem, Send, TAG_IMAGE, TAG_NICK};
 use carillon_proto::time::Now;
+use carillon_rtmp::StreamKey;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -83,7 +84,11 @@ impl Control {
         if !self.admins.of.get(&app).is_some_and(|admins| admins.iter().any(|name| name == admin.as_str())) {
             return Err(ErrorBody::new(NO_ADMIN, format!("{admin} is no administrator of app {}", app.0)));
         }
-        self.admins.count(now, app, matches!(ask, Ask::RemoveUsers { .. } | Ask::DismissRoom(_)))?;
+        self.admins.count(
+            now,
+            app,
+            matches!(ask, Ask::RemoveUsers { .. } | Ask::DismissRoom(_) | Ask::StartPush { .. }),
+        )?;
         match ask {
             Ask::Import { accounts, many } => self.import(now, app, accounts, many),
             Ask::Check(users) => Ok(self.check(app, &users)),
@@ -112,6 +117,11 @@ impl Control {
             Ask::DeleteCallback => self.set_callback(app, None),
             Ask::RemoveUsers { room, users } => self.remove_users(now, app, &room, users),
             Ask::DismissRoom(room) => self.dismiss_room(now, app, room),
+            Ask::StartPush { room, user, screen, url } => {
+                self.room(app, &room)?;
+                self.start_push(StreamKey { app, room, publisher: user, screen }, &url)
+            }
+            Ask::StopPush { task } => self.stop_push(app, &task),
         }
     }
 

@@ -3,13 +3,14 @@
 
 use super::StreamQuestion;
 use super::thread::{Control, Release};
-use crate::rtmp::Input;
+use crate::rtmp::{Input, PushId};
 use carillon_call::{Command, Keeper, MediaEvent, Privileges, SeatId};
 use carillon_config::{Apps, StreamKeys};
 use carillon_proto::gateway::{ErrorBody, TrackName, code};
-use carillon_proto::id::{AppId, UserId};
+use carillon_proto::id::{AppId, RoomId, UserId};
 use carillon_proto::time::Now;
-use carillon_rtmp::{AdmissionId, ConnectionId, Flows, Proof, Refusal, Role, StreamKey, sign};
+use carillon_rtmp::{AdmissionId, ConnectionId, Flows, Proof, Refusal, Role, StreamKey, Target, sign};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -38,16 +39,23 @@ pub(super) struct Streams {
     asked: BTreeMap<u64, (AdmissionId, Stream)>,
     admitted: BTreeMap<AdmissionId, Stream>,
     seats: BTreeMap<SeatId, Seat>,
+    /// Streams sent on to other servers, by the name of the task.
+    pushes: BTreeMap<String, (PushId, StreamKey)>,
+    pushes_per_room: usize,
+    last_push: u64,
 }
 
 impl Streams {
-    pub(super) fn new(apps: &Apps, signed_life_max: Duration) -> Self {
+    pub(super) fn new(apps: &Apps, signed_life_max: Duration, pushes_per_room: usize) -> Self {
         Self {
             keys: apps.iter().map(|app| (AppId(app.id), app.streams.clone())).collect(),
             signed_life_max,
             asked: BTreeMap::new(),
             admitted: BTreeMap::new(),
             seats: BTreeMap::new(),
+            pushes: BTreeMap::new(),
+            pushes_per_room,
+            last_push: 0,
         }
     }
 
@@ -190,6 +198,36 @@ impl Control {
             let event = if live { MediaEvent::TrackStarted(track) } else { MediaEvent::TrackEnded(track) };
             self.tell_calls(now, Command::Media { seat, event });
         }
+    }
+
+    /// For an administrator: sends a stream on to another server, as long as the room is there.
+    pub(super) fn start_push(&mut self, stream: StreamKey, url: &str) -> Result<Value, ErrorBody> {
+        let form = || ErrorBody::new(code::BAD_REQUEST, "PublishCdnUrl is rtmp://host[:port]/app/name");
+        let target = Target::parse(url).ok_or_else(form)?;
+        let of_room = |(_, other): &&(PushId, StreamKey)| (other.app, &other.room) == (stream.app, &stream.room);
+        if self.streams.pushes.values().filter(of_room).count() >= self.streams.pushes_per_room {
+            return Err(ErrorBody::new(code::LIMIT_REACHED, "the room's streams are sent on to too many servers"));
+        }
+        self.streams.last_push += 1;
+        let push = PushId(self.streams.last_push);
+        let task = self.whips.secret_name();
+        self.streams.pushes.insert(task.clone(), (push, stream.clone()));
+        self.release.push(Release::Stream(Input::Push { push, stream, target }));
+        Ok(json!({ "Response": { "TaskId": task } }))
+    }
+
+    pub(super) fn stop_push(&mut self, app: AppId, task: &str) -> Result<Value, ErrorBody> {
+        let known = self.streams.pushes.get(task).filter(|(_, stream)| stream.app == app).map(|(push, _)| *push);
+        let push = known.ok_or_else(|| ErrorBody::new(code::NOT_FOUND, "there is no such task"))?;
+        self.streams.pushes.remove(task);
+        self.release.push(Release::Stream(Input::StopPush { push }));
+        Ok(json!({ "Response": { "TaskId": task } }))
+    }
+
+    pub(super) fn stop_pushes_of(&mut self, app: AppId, room: &RoomId) {
+        let over = self.streams.pushes.extract_if(.., |_, (_, stream)| (stream.app, &stream.room) == (app, room));
+        let over: Vec<_> = over.map(|(_, (push, _))| push).collect();
+        self.release.extend(over.into_iter().map(|push| Release::Stream(Input::StopPush { push })));
     }
 
     /// The user is out of the room, and so are the user's connections.

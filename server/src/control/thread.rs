@@ -51,6 +51,7 @@ pub struct Parts {
     pub bridge: crate::bridge::Handle,
     /// How far ahead a signed stream address may be good.
     pub signed_life_max: Duration,
+    pub pushes_per_room: usize,
     /// Makes the names of WHIP resources, which are secrets.
     pub random: Box<dyn FnMut() -> u128 + Send>,
 }
@@ -126,7 +127,7 @@ impl Control {
             sockets: BTreeMap::new(),
             who: BTreeMap::new(),
             whips: Whips::new(parts.random),
-            streams: Streams::new(&parts.apps, parts.signed_life_max),
+            streams: Streams::new(&parts.apps, parts.signed_life_max, parts.pushes_per_room),
             rtmp: parts.rtmp,
             bridging: Bridging::default(),
             bridge: parts.bridge,

@@ -51,6 +51,11 @@ impl Whips {
         Self { random, last_request: 0, pending: BTreeMap::new(), resources: BTreeMap::new(), by_seat: BTreeMap::new() }
     }
 
+    /// A name that nobody can guess.
+    pub(super) fn secret_name(&mut self) -> String {
+        format!("{:032x}", (self.random)())
+    }
+
     /// The number of a request without a session; streams ask under one, too.
     pub(super) fn next_request(&mut self) -> u64 {
         self.last_request += 1;
@@ -72,7 +77,7 @@ impl Whips {
         if let Some(name) = self.by_seat.get(&resource.seat) {
             return name.clone();
         }
-        let name = format!("{:032x}", (self.random)());
+        let name = self.secret_name();
         self.by_seat.insert(resource.seat, name.clone());
         self.resources.insert(name.clone(), resource);
         name

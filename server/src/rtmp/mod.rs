@@ -4,14 +4,17 @@
 //! more than the write itself; here it is a `writev` from the player's outbox, in the pass that read the picture.
 
 mod flv;
+mod push;
 mod socket;
 mod thread;
 
 pub use flv::{FlvBody, FlvRequest};
+pub use push::PushId;
 pub use thread::{Listeners, Prepared, TlsConfig, prepare, start};
 
 use bytes::Bytes;
-use carillon_rtmp::{AdmissionId, ConnectionId, Flow, Flows, Refusal, Stats, StreamKey};
+use carillon_rtmp::{AdmissionId, ConnectionId, Flow, Flows, Refusal, Stats, StreamKey, Target};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -40,6 +43,20 @@ pub enum Input {
     Flv {
         connection: ConnectionId,
         request: Box<FlvRequest>,
+    },
+    /// This stream is to be published on another server as well, until it is stopped. The control side bounds them.
+    Push {
+        push: PushId,
+        stream: StreamKey,
+        target: Target,
+    },
+    StopPush {
+        push: PushId,
+    },
+    /// What the name server said of a push's host.
+    Resolved {
+        push: PushId,
+        address: Option<SocketAddr>,
     },
     /// It took something, and can take more.
     FlvRoom {

@@ -1,19 +1,20 @@
 //! The loop.
 
 use super::flv::Pipe;
+use super::push::{PushId, Pushes};
 use super::socket::Socket;
 use super::{FlvRequest, Handle, Input};
 use crate::bridge;
 use crate::clock::Clock;
 use crate::control;
 use carillon_config::rtmp::Rtmp;
-use carillon_rtmp::{Command, ConnectionId, Hub, Output, Refusal};
+use carillon_rtmp::{Command, ConnectionId, Hub, Output, Refusal, Target};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use rustls::ServerConfig;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, channel};
@@ -69,7 +70,7 @@ pub fn prepare() -> io::Result<Prepared> {
     Ok(Prepared { poll, inputs, handle })
 }
 
-/// Starts the thread; it ends after `Input::Stop`.
+/// Starts the thread; it ends after `Input::Stop`. To be called within a tokio runtime, which looks hosts up.
 pub fn start(
     prepared: Prepared,
     listeners: Listeners,
@@ -94,6 +95,8 @@ pub fn start(
         handle,
         plain,
         tls,
+        runtime: tokio::runtime::Handle::current(),
+        pushes: Pushes::default(),
         hub: Hub::new(config.clone(), seed),
         control,
         feeder: bridge::Feeder::new(bridge),
@@ -126,6 +129,8 @@ struct Thread {
     handle: Handle,
     plain: TcpListener,
     tls: Option<(TcpListener, TlsConfig)>,
+    runtime: tokio::runtime::Handle,
+    pushes: Pushes,
     hub: Hub,
     control: control::Handle,
     feeder: bridge::Feeder,
@@ -178,6 +183,9 @@ impl Thread {
             if self.hub.poll_timeout().is_some_and(|(at, _)| at <= now) {
                 self.hub.handle_timeout(now);
             }
+            for (push, target) in self.pushes.due(now) {
+                self.resolve(push, target);
+            }
             self.settle();
         }
     }
@@ -187,7 +195,8 @@ impl Thread {
             return Duration::ZERO;
         }
         let now = self.clock.now().instant;
-        let due = self.hub.poll_timeout().map(|(at, _)| at).into_iter().chain(self.accept_at).min();
+        let hub = self.hub.poll_timeout().map(|(at, _)| at);
+        let due = hub.into_iter().chain(self.accept_at).chain(self.pushes.poll_timeout()).min();
         let next = due.map_or(IDLE, |at| at.saturating_duration_since(now));
         if self.backlog.is_empty() { next.min(IDLE) } else { next.min(RETRY) }
     }
@@ -204,6 +213,16 @@ impl Thread {
                 }
                 Input::Evict { connection, admission } => self.tell(Command::Evict { connection, admission }),
                 Input::Flv { connection, request } => self.open_flv(connection, *request),
+                Input::Push { push, stream, target } => {
+                    let target = self.pushes.start(push, stream, target);
+                    self.resolve(push, target);
+                }
+                Input::StopPush { push } => {
+                    if let Some(connection) = self.pushes.stop(push) {
+                        self.close(connection);
+                    }
+                }
+                Input::Resolved { push, address } => self.connect(push, address),
                 Input::FlvRoom { connection } => self.fill(connection),
                 Input::FlvGone { connection } => {
                     self.players.remove(&connection);
@@ -292,6 +311,33 @@ impl Thread {
                 self.ready.insert(id);
             }
             Err(error) => tracing::warn!(%error, "RTMP: a connection could not be taken"),
+        }
+    }
+
+    fn resolve(&self, push: PushId, target: Target) {
+        let handle = self.handle.clone();
+        self.runtime.spawn(async move {
+            let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
+            let address = found.ok().and_then(|mut all| all.next());
+            handle.send(Input::Resolved { push, address });
+        });
+    }
+
+    /// A connection that fails later is closed as any other.
+    fn connect(&mut self, push: PushId, address: Option<SocketAddr>) {
+        let now = self.clock.now().instant;
+        let Self { pushes, poll, handle, sockets, .. } = self;
+        let begun = pushes.resolved(now, push, address, |address| {
+            let mut socket = Socket::plain(mio::net::TcpStream::connect(address).ok()?);
+            let id = handle.next_connection();
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            poll.registry().register(socket.stream(), Token(id.0 as usize), interest).ok()?;
+            // Until the event that it is connected.
+            sockets.insert(id, Client { socket, blocked: true });
+            Some(id)
+        });
+        if let Some((connection, stream, target)) = begun {
+            self.tell(Command::Push { connection, stream, target });
         }
     }
 
@@ -449,6 +495,8 @@ impl Thread {
             let _ = self.poll.registry().deregister(client.socket.stream());
         }
         self.players.remove(&id);
-        self.hub.handle_command(self.clock.now().instant, Command::Closed { connection: id });
+        let now = self.clock.now().instant;
+        self.pushes.closed(now, id);
+        self.hub.handle_command(now, Command::Closed { connection: id });
     }
 }

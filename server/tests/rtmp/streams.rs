@@ -1,8 +1,9 @@
 //! From publisher to players.
 
-use crate::support::http;
 use crate::support::streams::{Ffmpeg, assert_steady, flv_address, rtmp_address};
+use crate::support::{http, rest};
 use crate::{ROOM, Scene};
+use serde_json::json;
 
 #[test]
 fn rtmp_and_flv_players_see_and_hear_everything() {
@@ -96,4 +97,31 @@ fn addresses_that_are_no_good_are_refused() {
     assert!(missing.head.contains("access-control-allow-origin: *"), "{}", missing.head);
     assert_eq!(flv(good.replace("token=", "token=x")).status, 403);
     assert_eq!(flv(good.replace(".flv", "")).status, 404);
+}
+
+#[test]
+fn stream_is_sent_on_to_another_server_until_it_is_stopped() {
+    let (scene, origin) = (Scene::new(), Scene::new());
+    let publisher = Ffmpeg::publish(&rtmp_address(&scene.server, ROOM, "amy", "amy"));
+    scene.await_metric("rtmp_publishers", |publishers| publishers == 1.0);
+    let push = |url: &str| {
+        json!({
+            "RoomId": ROOM, "WithTranscoding": 0, "PublishCdnParams": [{"PublishCdnUrl": url}],
+            "SingleSubscribeParams": {"UserMediaStream": {"UserInfo": {"UserId": "amy"}, "StreamType": 0}},
+        })
+    };
+    rest::refused(&scene.server, "trtc/StartPublishCdnStream", push("http://nowhere"));
+    let body = push(&rtmp_address(&origin.server, 9, "relay", "relay"));
+    let answer = rest::ok(&scene.server, "trtc/StartPublishCdnStream", body);
+    let player = Ffmpeg::play(&rtmp_address(&origin.server, 9, "relay", "ben"));
+    assert_steady(&player.decoded(60));
+    // The publisher is lost and comes back: the other server sees it go on.
+    publisher.kill();
+    let _publisher = Ffmpeg::publish(&rtmp_address(&scene.server, ROOM, "amy", "amy"));
+    player.decoded_so_far();
+    assert_steady(&player.decoded(30));
+    let task = json!({"TaskId": answer["Response"]["TaskId"]});
+    rest::ok(&scene.server, "trtc/StopPublishCdnStream", task.clone());
+    origin.await_metric("rtmp_publishers", |publishers| publishers == 0.0);
+    rest::refused(&scene.server, "trtc/StopPublishCdnStream", task);
 }

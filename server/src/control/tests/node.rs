@@ -93,6 +93,7 @@ pub(super) fn control(config: &Config, store: SqliteStore, now: Now, workers: Ve
         rtmp: crate::rtmp::prepare().expect("an epoll").handle,
         bridge: crate::bridge::channels().0,
         signed_life_max: Duration::from_secs(3600),
+        pushes_per_room: 1,
         random: Box::new(|| 7),
     });
     control.restore(now).unwrap();

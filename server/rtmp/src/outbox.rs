@@ -94,13 +94,14 @@ impl Outbox {
         }
     }
 
-    /// The bytes to write next, in order, in as many slices as there is room for.
-    pub(crate) fn gather<'a>(&'a self, slices: &mut Vec<IoSlice<'a>>, slices_max: usize) {
+    /// The bytes to write next, in order, in as many slices as there is room for: how many that are.
+    pub(crate) fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut skip = self.gone;
-        for item in self.items.iter().take(slices_max.saturating_sub(slices.len())) {
-            slices.push(IoSlice::new(&item.bytes[skip..]));
+        for (slice, item) in slices.iter_mut().zip(&self.items) {
+            *slice = IoSlice::new(&item.bytes[skip..]);
             skip = 0;
         }
+        slices.len().min(self.items.len())
     }
 
     /// The next bytes, for those who take whole messages. They count as written.
@@ -281,9 +282,9 @@ mod tests {
         case.outbox.written(case.now, 4);
         case.pass(5_000);
         case.push(Sound, 2, 10);
-        let mut slices = Vec::new();
-        case.outbox.gather(&mut slices, 8);
-        assert_eq!(slices.iter().map(|s| s.len()).collect::<Vec<_>>(), [6, 10]);
+        let mut slices = [IoSlice::new(&[]); 8];
+        assert_eq!(case.outbox.gather(&mut slices), 2);
+        assert_eq!(slices.map(|slice| slice.len()), [6, 10, 0, 0, 0, 0, 0, 0]);
         case.outbox.written(case.now, 16);
         assert!(case.outbox.is_empty() && case.outbox.stuck_since().is_none());
     }

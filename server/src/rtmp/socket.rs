@@ -45,10 +45,20 @@ impl Socket {
         }
     }
 
+    /// Whether a read that does not fill its buffer has taken all that is there, so that an event comes with what comes
+    /// next (epoll(7), edge-triggered). What TLS opens comes in records, with more behind them.
+    pub(super) fn tells_end_by_short_read(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
     /// How many bytes were taken. `WouldBlock`: none, until the socket is writable again.
     pub(super) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Plain(stream) => stream.write_vectored(slices),
+            Self::Plain(stream) => match slices {
+                // The kernel has less to check.
+                [one] => stream.write(one),
+                many => stream.write_vectored(many),
+            },
             Self::Tls { stream, tls } => {
                 write_tls(stream, tls)?;
                 let taken = tls.writer().write_vectored(slices)?;

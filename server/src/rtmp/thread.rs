@@ -103,7 +103,7 @@ pub fn start(
         clock,
         sockets: BTreeMap::new(),
         players: BTreeMap::new(),
-        ready: BTreeSet::new(),
+        ready: BTreeMap::new(),
         unwritten: BTreeSet::new(),
         backlog: VecDeque::new(),
         accepting: false,
@@ -138,8 +138,8 @@ struct Thread {
     /// Bounded by the engine, which has those above its limits closed.
     sockets: BTreeMap<ConnectionId, Client>,
     players: BTreeMap<ConnectionId, Player>,
-    /// Sockets that may have more to read than one turn took.
-    ready: BTreeSet<ConnectionId>,
+    /// Sockets that have something to read, and whether it is the last that comes: then it is read up to the end.
+    ready: BTreeMap<ConnectionId, bool>,
     /// Sockets that may take more than one turn wrote.
     unwritten: BTreeSet<ConnectionId>,
     /// What the control thread had no room for, in order.
@@ -175,8 +175,8 @@ impl Thread {
                 self.accept_at = None;
                 self.accept();
             }
-            for id in std::mem::take(&mut self.ready) {
-                self.read(id, &mut buffer);
+            for (id, last) in std::mem::take(&mut self.ready) {
+                self.read(id, last, &mut buffer);
                 self.write_all();
             }
             let now = self.clock.now().instant;
@@ -261,8 +261,9 @@ impl Thread {
                     client.blocked = false;
                     self.write(id);
                 }
-                if event.is_readable() || event.is_read_closed() || event.is_error() {
-                    self.ready.insert(id);
+                let last = event.is_read_closed() || event.is_error();
+                if last || event.is_readable() {
+                    *self.ready.entry(id).or_default() |= last;
                 }
             }
         }
@@ -308,7 +309,7 @@ impl Thread {
             Ok(socket) => {
                 self.sockets.insert(id, Client { socket, blocked: false });
                 self.tell(Command::Open { connection: id, remote });
-                self.ready.insert(id);
+                self.ready.insert(id, false);
             }
             Err(error) => tracing::warn!(%error, "RTMP: a connection could not be taken"),
         }
@@ -347,13 +348,15 @@ impl Thread {
         self.tell(Command::OpenFlv { connection: id, remote, address });
     }
 
-    fn read(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+    /// `last`: the client has closed its end.
+    fn read(&mut self, id: ConnectionId, last: bool, buffer: &mut [u8]) {
         let mut left = TURN_BYTES;
         while let Some(client) = self.sockets.get_mut(&id) {
             if left == 0 {
-                self.ready.insert(id);
+                self.ready.insert(id, last);
                 return;
             }
+            let tells_end = client.socket.tells_end_by_short_read() && !last;
             match client.socket.read(buffer) {
                 Ok(0) => return self.close(id),
                 Ok(count) => {
@@ -361,6 +364,9 @@ impl Thread {
                     let now = self.clock.now().instant;
                     self.hub.handle_bytes(now, id, &buffer[..count]);
                     self.drain();
+                    if tells_end && count < buffer.len() {
+                        return;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -467,14 +473,15 @@ impl Thread {
         let Some(client) = sockets.get_mut(&id).filter(|client| !client.blocked) else { return Ok(true) };
         client.socket.flush()?;
         for _ in 0..WRITES {
-            let mut slices: Vec<IoSlice<'_>> = Vec::new();
-            hub.gather(id, &mut slices, SLICES);
-            if slices.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let gathered = hub.gather(id, &mut slices);
+            if gathered == 0 {
                 return Ok(true);
             }
-            let count = client.socket.write(&slices)?;
-            drop(slices);
-            hub.handle_written(clock.now().instant, id, count);
+            let count = client.socket.write(&slices[..gathered])?;
+            if !hub.handle_written(clock.now().instant, id, count) {
+                return Ok(true);
+            }
         }
         Ok(false)
     }

@@ -163,19 +163,23 @@ impl Hub {
         None
     }
 
-    /// What is to be written to this socket next, in order; `slices_max`: how many slices one write takes.
-    pub fn gather<'a>(&'a self, connection: ConnectionId, slices: &mut Vec<IoSlice<'a>>, slices_max: usize) {
-        if let Some(connection) = self.connections.get(&connection) {
-            connection.outbox.gather(slices, slices_max);
-        }
+    /// What is to be written to this socket next, in order, from the front of `slices` on: how many there are.
+    pub fn gather<'a>(&'a self, connection: ConnectionId, slices: &mut [IoSlice<'a>]) -> usize {
+        self.connections.get(&connection).map_or(0, |connection| connection.outbox.gather(slices))
     }
 
-    /// The socket took so many of the gathered bytes.
-    pub fn handle_written(&mut self, now: Instant, id: ConnectionId, count: usize) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+    /// The socket took so many of the gathered bytes. `false`: there are no more.
+    pub fn handle_written(&mut self, now: Instant, id: ConnectionId, count: usize) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return false };
         connection.outbox.written(now, count);
         self.stats.bytes_out += count as u64;
-        self.close_when_drained(id);
+        if !connection.outbox.is_empty() {
+            return true;
+        }
+        if connection.closing.is_some() {
+            self.close(id);
+        }
+        false
     }
 
     /// The next part of an FLV file. `None`: nothing at the moment; `poll_writable` tells when there is.

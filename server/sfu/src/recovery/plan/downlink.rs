@@ -33,6 +33,8 @@ pub(crate) struct SendPlan {
     pub(crate) hold: Duration,
     /// Added to the age of the subscriber's reference time when that is answered (DLRR): its player finds a round trip of
     /// nothing, and asks for what it lacks at each look, not once in a round trip.
+    /// For players that send reference times; Chromium 156 was seen to measure nothing by `a=rtcp-xr:rcvr-rtt` in an
+    /// answer, nor by `rrtr` feedback beside it.
     pub(crate) delay_more: Duration,
     /// A queue stands on the path.
     pub(crate) congested: bool,

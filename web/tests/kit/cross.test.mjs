@@ -80,6 +80,18 @@ describe('a mini-program and a page', () => {
     await page.isIdle();
   });
 
+  it('phone_that_signs_in_late_rings', async () => {
+    const { page, phone } = await two();
+    await phone.signOut();
+    await page.calls([phone.user], 'audio');
+    await page.sees('Hang up');
+    const { app } = await (await fetch(`${server.origin}/demo/config.json`)).json();
+    const late = await Phone.of(server, app, phone.user, { name: 'later' });
+    assert.equal((await late.sees('INVITED')).sponsor, page.name);
+    await late.engine.reject();
+    await page.isIdle();
+  });
+
   it('each_rejects_the_other', async () => {
     const { page, phone } = await two();
     await phone.engine.call({ userID: page.name, type: 1 });

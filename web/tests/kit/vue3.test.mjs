@@ -1,41 +1,13 @@
 // The unmodified @tencentcloud/call-uikit-vue 3.3.10 with tuicall-engine-webrtc 3.1.7, on our modules and this server.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { launchChromium } from '../browser/support/browser.mjs';
-import { Server } from '../browser/support/server.mjs';
-import { startSite } from './support/site.mjs';
-import { FRAMES_PER_SECOND, VueUser } from './support/vue_user.mjs';
+import { describe, it } from 'node:test';
+import { KitStage } from './support/kit_stage.mjs';
+import { FRAMES_PER_SECOND } from './support/vue_user.mjs';
 
 describe('the Vue kit of the third generation', () => {
-  /** @type {Server} */ let server;
-  /** @type {{url: string, stop: () => Promise<void>}} */ let site;
-  /** @type {import('playwright-core').Browser} */ let browser;
-  /** @type {VueUser[]} */ let users = [];
-
-  before(async () => {
-    server = await Server.start();
-    site = await startSite('examples/vue', server);
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await site?.stop();
-    await server?.stop();
-  });
-  afterEach(async () => {
-    const errors = users.flatMap((u) => u.errors.map((e) => `${u.name}: ${e}`));
-    await Promise.all(users.map((u) => u.close()));
-    users = [];
-    assert.deepEqual(errors, [], 'no page threw');
-  });
-
-  let number = 0;
-  /** Fresh names each time: one test's calls are not another's. @param {string[]} names */
-  async function people(...names) {
-    number += 1;
-    users = await Promise.all(names.map((n) => VueUser.signIn(browser, site, `${n}${number}`)));
-    return users;
-  }
+  const stage = new KitStage('examples/vue');
+  /** @param {...string} names */
+  const people = (...names) => stage.people(names, (name) => stage.vueUser(name));
 
   it('video_flows_both_ways_with_sound', async () => {
     const [amy, ben] = await people('amy', 'ben');
@@ -214,7 +186,7 @@ describe('the Vue kit of the third generation', () => {
     await amy.calls([ben.name]);
     await ben.accepts();
     await Promise.all([amy.seesPictures(1), ben.seesPictures(1)]);
-    await server.restart('SIGKILL');
+    await stage.server.restart('SIGKILL');
     await Promise.all([amy.seesPictures(), ben.seesPictures(), amy.hearsSound(), ben.hearsSound()]);
     await amy.press('Hang up');
     await Promise.all([amy.isIdle(), ben.isIdle()]);
@@ -222,9 +194,9 @@ describe('the Vue kit of the third generation', () => {
 
   it('nickname_and_avatar_are_shown_to_the_other', async () => {
     const [ben] = await people('ben');
+    const [site] = stage.sites;
     const avatar = `${site.url}avatar.svg`;
-    const amy = await VueUser.signIn(browser, site, `amy${number}`, { nick: 'Amélie', avatar });
-    users.push(amy);
+    const [amy] = await stage.people(['amy'], (name) => stage.vueUser(name, site, { nick: 'Amélie', avatar }));
     await amy.calls([ben.name], 'audio');
     await ben.rings('Amélie');
     assert.ok(await ben.page.evaluate((src) => [...document.querySelectorAll('img')].some((i) => i.src === src), avatar));

@@ -1,43 +1,23 @@
 // The unmodified @tencentcloud/call-uikit-vue 4.0.12 with call-engine-js 3.3.4 (WebAssembly), on our modules and this server.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { launchChromium } from '../browser/support/browser.mjs';
-import { Server } from '../browser/support/server.mjs';
+import { describe, it } from 'node:test';
 import { User } from '../browser/support/user.mjs';
-import { startSite } from './support/site.mjs';
-import { FRAMES_PER_SECOND, VueUser } from './support/vue_user.mjs';
+import { KitStage } from './support/kit_stage.mjs';
+import { FRAMES_PER_SECOND } from './support/vue_user.mjs';
 
 describe('the Vue kit of the fourth generation', () => {
-  /** @type {Server} */ let server;
-  /** @type {{url: string, stop: () => Promise<void>}[]} */ let sites = [];
-  /** @type {import('playwright-core').Browser} */ let browser;
-  /** @type {{name: string, errors: string[], close: () => Promise<void>}[]} */ let users = [];
+  const stage = new KitStage('tests/kit/vue4', 'examples/vue');
 
-  before(async () => {
-    server = await Server.start();
-    sites = [await startSite('tests/kit/vue4', server), await startSite('examples/vue', server)];
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    for (const site of sites) await site.stop();
-    await server?.stop();
-  });
-  afterEach(async () => {
-    const errors = users.flatMap((u) => u.errors.map((e) => `${u.name}: ${e}`));
-    await Promise.all(users.map((u) => u.close()));
-    users = [];
-    assert.deepEqual(errors, [], 'no page threw');
-  });
+  /** @param {...[string, 'fourth' | 'third' | 'demo']} who */
+  function people(...who) {
+    const names = who.map(([name]) => name);
+    return stage.people(names, (name, index) => signIn(name, who[index][1]));
+  }
 
-  let number = 0;
-  /** Fresh names each time: one test's calls are not another's. @param {...[string, 'fourth' | 'third' | 'demo']} who */
-  async function people(...who) {
-    number += 1;
-    users = await Promise.all(who.map(([name, kit]) => (kit === 'demo'
-      ? User.signIn(browser, server, `${name}${number}`)
-      : VueUser.signIn(browser, sites[kit === 'fourth' ? 0 : 1], `${name}${number}`))));
-    return users;
+  /** @param {string} name @param {'fourth' | 'third' | 'demo'} kit @returns {Promise<any>} */
+  function signIn(name, kit) {
+    if (kit === 'demo') return User.signIn(stage.browser, stage.server, name);
+    return stage.vueUser(name, stage.sites[kit === 'fourth' ? 0 : 1]);
   }
 
   it('video_flows_both_ways_with_sound', async () => {
@@ -91,7 +71,7 @@ describe('the Vue kit of the fourth generation', () => {
       await Promise.all([amy.seesPictures(), ben.seesPictures(), amy.hearsSound(), ben.hearsSound()]);
       await ben.press('Hang up');
       await Promise.all([amy.isIdle(), ben.isIdle()]);
-      await Promise.all(users.map((u) => u.close()));
+      await stage.allLeave();
     }
   });
 
@@ -107,7 +87,7 @@ describe('the Vue kit of the fourth generation', () => {
         await ends.press('Hang up');
         await Promise.all([amy.isIdle(), ben.isIdle()]);
       }
-      await Promise.all(users.map((u) => u.close()));
+      await stage.allLeave();
     }
   });
 
@@ -154,11 +134,11 @@ describe('the Vue kit of the fourth generation', () => {
     const [amy, ben] = await people(['amy', 'fourth'], ['ben', 'third']);
     await amy.asks('calls', { userIDList: [ben.name], type: 2 });
     await ben.rings(amy.name);
-    await server.restart('SIGKILL');
+    await stage.server.restart('SIGKILL');
     await ben.accepts();
     await amy.inCall();
     await Promise.all([amy.seesPictures(), ben.seesPictures()]);
-    await server.restart('SIGKILL');
+    await stage.server.restart('SIGKILL');
     await Promise.all([amy.seesPictures(), ben.seesPictures(), amy.hearsSound(), ben.hearsSound()]);
     await ben.press('Hang up');
     await Promise.all([amy.isIdle(), ben.isIdle()]);

@@ -115,10 +115,7 @@ impl Switchboard {
     fn new_call(&mut self, t: Moment, incoming: &Incoming<'_>, room: RoomId) -> Result<CallKey, IgnoreReason> {
         let (app, caller) = (incoming.app, incoming.from.clone());
         let id = CallId::new(incoming.invite().as_str()).ok_or(IgnoreReason::Malformed)?;
-        let started = self.calls_of_user.get(&(app, caller.clone())).into_iter().flatten();
-        let started = started.filter_map(|id| self.calls.get(&(app, id.clone()))).filter(|call| call.caller == caller);
-        let limits = &self.config.call;
-        if self.calls.len() >= limits.calls || started.count() >= limits.calls_per_user {
+        if !self.may_start(app, &caller) {
             return Err(IgnoreReason::Limit);
         }
         let room_key = (app, room.clone());
@@ -128,12 +125,27 @@ impl Switchboard {
         let media = incoming.signal.data.media.unwrap_or(MediaType::Audio);
         let new = NewCall { app, id: id.clone(), room, group: group.clone(), media, caller };
         let key = (app, id.clone());
-        self.calls.insert(key.clone(), Call::new(t, new, inside, limits.max_length()));
+        self.calls.insert(key.clone(), Call::new(t, new, inside, self.config.call.max_length()));
         self.calls_in_room.entry(room_key).or_default().insert(id.clone());
         if let Some(group) = group {
             self.calls_of_group.entry((app, group)).or_default().insert(id);
         }
         Ok(key)
+    }
+
+    pub(crate) fn may_start(&self, app: AppId, caller: &UserId) -> bool {
+        let of_caller = self.calls_of_user.get(&(app, caller.clone())).into_iter().flatten();
+        let of_caller = of_caller.filter_map(|id| self.calls.get(&(app, id.clone())));
+        let started = of_caller.filter(|call| call.caller == *caller).count();
+        self.calls.len() < self.config.call.calls && started < self.config.call.calls_per_user
+    }
+
+    /// Whether one more invitation, of these users, stays within what a call may hold.
+    pub(crate) fn takes_more<'a>(&self, call: &Call, users: impl Iterator<Item = &'a UserId>) -> bool {
+        let mut all = call.users();
+        all.extend(users.cloned());
+        let limits = &self.config.call;
+        all.len() <= limits.users_per_call && call.invitations.len() < limits.invitations_per_call
     }
 
     fn add_invitation(
@@ -145,14 +157,11 @@ impl Switchboard {
         invitees: Vec<UserId>,
     ) -> Followed {
         let app = incoming.app;
-        let Some(call) = self.calls.get_mut(key) else { return Err(IgnoreReason::Unknown) };
+        let Some(call) = self.calls.get(key) else { return Err(IgnoreReason::Unknown) };
         let invitees: Vec<UserId> = invitees.into_iter().filter(|user| !call.is_in(user)).collect();
-        let mut users = call.users();
-        users.extend(invitees.iter().chain(incoming.served.into_iter().flat_map(|served| &served.busy)).cloned());
-        let too_many = users.len() > self.config.call.users_per_call
-            || call.invitations.len() >= self.config.call.invitations_per_call;
-        let first = call.invitations.is_empty();
         let busy = incoming.served.map(|served| served.busy.as_slice()).unwrap_or_default();
+        let too_many = !self.takes_more(call, invitees.iter().chain(busy));
+        let first = call.invitations.is_empty();
         if (invitees.is_empty() && busy.is_empty()) || too_many {
             if first {
                 self.forget_call(key);
@@ -169,6 +178,7 @@ impl Switchboard {
             shares: asked.chain(busy.iter().map(|user| share(user, State::Busy))).collect(),
             served: incoming.served.is_some(),
         };
+        let Some(call) = self.calls.get_mut(key) else { return Err(IgnoreReason::Unknown) };
         if invitation.served {
             call.watchers.insert(incoming.from.clone());
         }

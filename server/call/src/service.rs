@@ -7,7 +7,7 @@ use crate::follow::{Followed, Incoming};
 use crate::invitation::{Event as ShareEvent, Invitation, State};
 use crate::switchboard::{CallKey, Switchboard};
 use crate::timers::Moment;
-use crate::words::{Sending, signal_of};
+use crate::words::{Sending, signal_of, written};
 use crate::{Ask, Directory, IgnoreReason, Output, SessionId};
 use carillon_proto::call::{Signal, Timeout};
 use carillon_proto::gateway::{
@@ -74,16 +74,13 @@ impl Switchboard {
         let StartCall { call, users, group, room, media, ring } = start;
         let users: BTreeSet<UserId> = users.into_iter().filter(|user| *user != asker.user).collect();
         let invite = InviteId::new(call.as_str());
-        let known = |invite: &InviteId| {
-            let key = (asker.app, invite.clone());
-            self.invites.contains_key(&key) || self.recent.contains(&key)
-        };
         let error = match &invite {
             None => Some(ErrorBody::new(code::BAD_REQUEST, "call: printable ASCII")),
-            Some(invite) if known(invite) => Some(ErrorBody::new(code::ALREADY_EXISTS, "this id was used before")),
+            Some(invite) if self.is_known(asker.app, invite) => Some(refusal(IgnoreReason::Repeated)),
             Some(_) if self.has_call(&asker, &room, group.as_ref()) => {
                 Some(ErrorBody::new(code::ALREADY_EXISTS, "a call of yours is in this room: invite to it"))
             }
+            Some(_) if !self.may_start(asker.app, &asker.user) => Some(refusal(IgnoreReason::Limit)),
             Some(_) => self.refuse_users(directory, &asker, group.as_ref(), &users).err(),
         };
         let (Some(invite), None) = (invite, &error) else { return self.refuse(&asker, error) };
@@ -109,9 +106,28 @@ impl Switchboard {
         let (room, media, inside) = (call.room.clone(), call.media, call.inside().cloned().collect::<Vec<_>>());
         let inside = inside.into_iter().filter(|user| *user != asker.user).collect();
         let asked = self.look_at(asker.app, Some(&key), users);
+        if let Some(reason) = self.refuse_more(&key, &invite, &asked) {
+            return self.refuse(&asker, Some(refusal(reason)));
+        }
         let ringing = of(&asked, AskResult::Rings);
         let signal = Signal::invite(invite, asker.user.clone(), ringing, Some(group), media, room);
         self.send_invitation(t, directory, asker, asked, signal.adding_to(key.1, inside), ring);
+    }
+
+    /// Before anybody is rung: what is refused afterwards has rung already.
+    fn refuse_more(&self, key: &CallKey, invite: &InviteId, asked: &[Asked]) -> Option<IgnoreReason> {
+        let new = asked.iter().filter(|one| one.result != AskResult::InCall).map(|one| &one.user);
+        let fits = self.calls.get(key).is_some_and(|call| self.takes_more(call, new));
+        match (self.is_known(key.0, invite), fits) {
+            (true, _) => Some(IgnoreReason::Repeated),
+            (false, false) => Some(IgnoreReason::Limit),
+            (false, true) => None,
+        }
+    }
+
+    fn is_known(&self, app: AppId, invite: &InviteId) -> bool {
+        let key = (app, invite.clone());
+        self.invites.contains_key(&key) || self.recent.contains(&key)
     }
 
     fn has_call(&self, asker: &Asker, room: &RoomId, group: Option<&GroupId>) -> bool {
@@ -173,6 +189,9 @@ impl Switchboard {
         // One line of history per call of two: that of its end.
         signal.data.exclude_from_history = ring.exclude_from_history || signal.envelope.group.is_none();
         let served = Served { busy: of(&asked, AskResult::Busy), asker, asked };
+        if Signal::parse(&written(&signal)).is_err() {
+            return self.refuse_written(&served);
+        }
         if !signal.envelope.invitees.is_empty() {
             let (app, user) = (served.asker.app, served.asker.user.clone());
             let sending = Sending::Invitation(Box::new(served));

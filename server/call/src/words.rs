@@ -55,8 +55,7 @@ impl Switchboard {
         // The time, so that none is used again after a restart.
         let client_id = format!("call-{}-{}", t.wall.0, self.next_message);
         self.next_message += 1;
-        let text = Writer::new(Engine::Web).write(signal);
-        let fields = [("data", text), ("description", String::new()), ("extension", String::new())];
+        let fields = [("data", written(signal)), ("description", String::new()), ("extension", String::new())];
         let payload: Map<String, Value> =
             fields.into_iter().map(|(key, text)| (key.to_owned(), Value::String(text))).collect();
         let exclude_from_history = signal.envelope.action == Action::Accept
@@ -79,6 +78,10 @@ impl Switchboard {
         let (user, message) = (user.clone(), Box::new(message));
         self.outputs.push_back(Output::Send { app, user, session, message });
     }
+}
+
+pub(crate) fn written(signal: &Signal) -> String {
+    Writer::new(Engine::Web).write(signal)
 }
 
 /// Whom a word goes to: an answer to the inviter, all else to who is asked, or all to the group.

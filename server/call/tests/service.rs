@@ -376,6 +376,7 @@ fn invitation_that_nobody_could_read_is_refused_aloud() {
     let Ask::Start(mut call) = start("c1", &["ben"]) else { panic!("no start") };
     call.ring.user_data = "x".repeat(13_000);
     assert_eq!(w.verb("amy", Ask::Start(call)), Err(code::BAD_REQUEST));
+    assert_eq!(words(&mut w), [""; 0], "nobody is rung");
     w.leave("amy").unwrap();
     w.assert_quiet();
 }
@@ -388,4 +389,24 @@ fn call_beyond_the_limit_is_refused_aloud() {
     w.enter("amy").unwrap();
     w.verb("amy", start("c1", &["ben"])).unwrap();
     assert_eq!(w.verb("amy", start_in(RoomId::Number(6), "c2", &["cat"])), Err(code::LIMIT_REACHED));
+    assert_eq!(words(&mut w), ["amy Invite ben to ben"], "who is refused rings nobody");
+}
+
+#[test]
+fn invitation_beyond_the_limit_rings_nobody() {
+    let mut config = carillon_call::Config::default();
+    config.call.users_per_call = 4;
+    config.call.invitations_per_call = 2;
+    let mut w = World::with(config);
+    w.enter("amy").unwrap();
+    w.verb("amy", start("c1", &["ben", "cat"])).unwrap();
+    words(&mut w);
+    let verb = |w: &mut World, invite: &str, users: &[&str]| w.verb("amy", more("c1", invite, users)).err();
+    assert_eq!(verb(&mut w, "i2", &["dan", "eve"]), Some(code::LIMIT_REACHED), "five users");
+    assert_eq!(verb(&mut w, "c1", &["dan"]), Some(code::ALREADY_EXISTS), "the invitation's id was used");
+    assert_eq!(words(&mut w), [""; 0]);
+    assert_eq!(verb(&mut w, "i2", &["ben", "dan"]), None);
+    assert_eq!(words(&mut w).len(), 1);
+    assert_eq!(verb(&mut w, "i3", &["eve"]), Some(code::LIMIT_REACHED), "a third invitation");
+    assert_eq!(words(&mut w), [""; 0]);
 }

@@ -110,6 +110,7 @@ impl Outbox {
         let bytes = item.bytes.slice(self.gone..);
         self.left(now, bytes.len(), &item);
         self.gone = 0;
+        self.give_room_back();
         Some(bytes)
     }
 
@@ -127,6 +128,11 @@ impl Outbox {
         if count > 0 {
             self.progress = now;
         }
+        self.give_room_back();
+    }
+
+    /// What a player is given first is more than will ever wait again, if all goes well.
+    fn give_room_back(&mut self) {
         if self.items.is_empty() && self.items.capacity() > 4 * ROOM_KEPT {
             self.items.shrink_to(ROOM_KEPT);
         }
@@ -320,5 +326,13 @@ mod tests {
         assert_eq!(case.outbox.pop(case.now).as_deref(), Some(&[2, 2][..]));
         assert_eq!(case.outbox.pop(case.now), None);
         assert_eq!(case.outbox.bytes, 0);
+    }
+
+    #[test]
+    fn room_of_a_long_beginning_is_given_back() {
+        let mut case = Case::new();
+        (0..200).for_each(|mark| case.push(Sound, mark, 1));
+        while case.outbox.pop(case.now).is_some() {}
+        assert!(case.outbox.items.capacity() <= 4 * ROOM_KEPT, "{}", case.outbox.items.capacity());
     }
 }

@@ -65,8 +65,11 @@ impl Playing {
             }
             TapOutput::Silent(silent) => self.players.handle_silent(now, flow, silent),
             TapOutput::Ended => self.players.handle_silent(now, flow, true),
-            TapOutput::Codec(codec) if flow == Flow::Video && codec != FrameCodec::H264 => {
-                tracing::debug!(stream = self.stream.path(), ?codec, "not what RTMP plays: the publisher is to change");
+            TapOutput::Codec(codec) if flow == Flow::Video => {
+                self.players.expect_pictures();
+                if codec != FrameCodec::H264 {
+                    tracing::debug!(stream = self.stream.path(), ?codec, "not for RTMP: the publisher is to change");
+                }
             }
             // Sound is made up where it is missing, and video comes back by itself.
             TapOutput::Codec(_) | TapOutput::Hold(_) | TapOutput::Lost => {}

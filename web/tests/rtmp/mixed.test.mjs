@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { keepPeerConnections, launchChromium } from '../browser/support/browser.mjs';
 import { freePort, Server } from '../browser/support/server.mjs';
 import { until } from '../browser/support/user.mjs';
-import { Player, Pusher } from './support/phone.mjs';
+import { endAll, Player, Pusher } from './support/phone.mjs';
 import { afterSecond, median } from './support/timecode.mjs';
 
 const run = promisify(execFile);
@@ -28,6 +28,7 @@ describe('a call of a phone and two browsers', { timeout: 600_000 }, () => {
     browser = await launchChromium();
   });
   after(async () => {
+    endAll();
     await browser?.close();
     await server?.stop();
   });

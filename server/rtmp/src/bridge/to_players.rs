@@ -24,6 +24,9 @@ const NAL_DELIMITERS: std::ops::RangeInclusive<u8> = 9..=12;
 /// beginning for all there will be.
 const BEGIN_WITHIN: Duration = Duration::from_millis(1_500);
 
+/// The same where pictures are known to come, but in another codec as yet: the publisher has to offer again.
+const BEGIN_WITH_PICTURES_WITHIN: Duration = Duration::from_secs(6);
+
 /// One message for the hub's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
@@ -41,6 +44,8 @@ pub struct ToPlayers {
     /// When the first frame came, and whether anything has left.
     first: Option<Instant>,
     begun: bool,
+    /// There is a camera.
+    pictures_come: bool,
     interleaver: Interleaver,
     sets: ParameterSets,
     /// What was said last of the pictures' configuration.
@@ -63,6 +68,7 @@ impl ToPlayers {
             sound_announced: false,
             first: None,
             begun: false,
+            pictures_come: false,
             interleaver,
             sets: ParameterSets::default(),
             announced: None,
@@ -91,11 +97,19 @@ impl ToPlayers {
     /// A track fell silent, or is back: nothing waits for a camera that is off, nor for a microphone.
     pub fn handle_silent(&mut self, now: Instant, flow: Flow, silent: bool) {
         match flow {
-            Flow::Video => self.interleaver.expect(true, !silent),
+            Flow::Video => {
+                self.pictures_come = !silent;
+                self.interleaver.expect(true, !silent);
+            }
             Flow::Audio => self.sound.expect_silence(silent),
             Flow::Data => {}
         }
         self.pass_on(now);
+    }
+
+    /// The publisher has a camera, whatever its pictures are encoded with at the moment.
+    pub fn expect_pictures(&mut self) {
+        self.pictures_come = true;
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -132,7 +146,8 @@ impl ToPlayers {
 
     /// Whether the stream has begun, or does with this frame.
     fn begins(&mut self, now: Instant, frame: &Frame) -> bool {
-        let waited = self.first.is_some_and(|first| now.saturating_duration_since(first) >= BEGIN_WITHIN);
+        let patience = if self.pictures_come { BEGIN_WITH_PICTURES_WITHIN } else { BEGIN_WITHIN };
+        let waited = self.first.is_some_and(|first| now.saturating_duration_since(first) >= patience);
         self.begun |= waited || (frame.key && !frame.codec.is_audio());
         self.begun
     }

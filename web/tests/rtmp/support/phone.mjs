@@ -16,6 +16,17 @@ const ENCODE = [
   '-b:v', '400k', '-g', '50', '-sc_threshold', '0', '-c:a', 'aac', '-b:a', '64k',
 ];
 
+const children = new Set();
+function keep(child) {
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+}
+
+/** Ends what a test that failed left behind. */
+export function endAll() {
+  for (const child of children) child.kill('SIGKILL');
+}
+
 export class Pusher {
   /** @param {string} url @param {{rate?: number, camera?: boolean}} [options] */
   constructor(url, { rate = 48000, camera = true } = {}) {
@@ -25,6 +36,7 @@ export class Pusher {
     const args = ['-v', 'error', '-nostdin', ...(camera ? pictures : []), ...noise, ...ENCODE, '-ar', String(rate),
       '-flush_packets', '1', '-muxdelay', '0', '-f', 'flv', url];
     this.child = spawn('ffmpeg', args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
+    keep(this.child);
     this.log = '';
     this.child.stderr.on('data', (text) => { this.log += text; });
     this.gone = new Promise((resolve) => this.child.once('exit', resolve));
@@ -53,11 +65,12 @@ export class Player {
   /** @param {string} url */
   constructor(url) {
     this.file = join(tmpdir(), `carillon-${process.pid}-${Math.random().toString(36).slice(2)}.flv`);
-    const args = ['-v', 'warning', '-nostdin', '-threads', '1', '-flags', 'low_delay', '-analyzeduration', '500000', '-i', url,
+    const args = ['-v', 'warning', '-nostdin', '-threads', '1', '-flags', 'low_delay', '-analyzeduration', '1000000', '-i', url,
       '-map', '0:v', '-fps_mode', 'passthrough', '-s', `${WIDTH}x${HEIGHT}`, '-pix_fmt', 'gray', '-flush_packets', '1', '-f', 'rawvideo', 'pipe:3',
       '-map', '0:v', '-map', '0:a', '-c', 'copy', '-y', this.file];
     this.started = Date.now();
     this.child = spawn('ffmpeg', args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+    keep(this.child);
     this.log = '';
     this.child.stderr.on('data', (text) => { this.log += text; });
     this.gone = new Promise((resolve) => this.child.once('exit', resolve));

@@ -62,8 +62,6 @@ pub(super) struct Device {
     catching: (usize, Vec<Value>),
     messages: u64,
     began: bool,
-    /// What a button began is not over.
-    pub(super) acting: bool,
 }
 
 impl Device {
@@ -84,7 +82,6 @@ impl Device {
             catching: (0, Vec::new()),
             messages: 0,
             began: false,
-            acting: false,
         }
     }
 
@@ -100,7 +97,6 @@ impl Device {
     /// The application starts anew after `sign_out`: nothing of before is left.
     pub(super) fn sign_in(&mut self, cx: &mut Cx<'_>) {
         self.began = false;
-        self.acting = false;
         self.call = Call::default();
         self.seat = None;
         self.invites = Invites::new(self.generation, &self.user);
@@ -301,6 +297,14 @@ impl Device {
                 wanted.insert(key, with.clone());
             }
         }
+        // `web/tim/v2.js` lists what rings as unread, although the web engine's invitations are not counted.
+        for message in open.iter().filter(|message| first && is_young(message, cx.now.wall.0)) {
+            let (key, with) = match message["to"]["group"].as_str() {
+                Some(group) => (format!("group {group}"), message["to"].clone()),
+                None => (text(&message["from"]).to_owned(), json!({ "user": message["from"] })),
+            };
+            wanted.insert(key, with);
+        }
         if !first {
             for key in self.seen.keys() {
                 let with = key.strip_prefix("group ").map_or_else(|| json!({ "user": key }), |g| json!({ "group": g }));
@@ -444,13 +448,15 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+fn is_young(message: &Value, now_ms: u64) -> bool {
+    now_ms.saturating_sub(message["timeMs"].as_u64().unwrap_or(0)) < REPLAY_WITHIN_S * 1000
+}
+
 /// What `tsignaling-wx` replays at a first sign-in: young messages, without invitations that have an answer.
 fn still_ringing(all: Vec<Value>, now_ms: u64) -> Vec<Value> {
-    let young =
-        |message: &Value| now_ms.saturating_sub(message["timeMs"].as_u64().unwrap_or(0)) < REPLAY_WITHIN_S * 1000;
     let signals: Vec<(Signal, Value)> = all
         .into_iter()
-        .filter(young)
+        .filter(|message| is_young(message, now_ms))
         .filter_map(|message| Some((message["payload"]["data"].as_str().and_then(Signal::read)?, message)))
         .collect();
     let answered: BTreeSet<String> =

@@ -56,8 +56,12 @@ export class Pusher {
   /** @param {NodeJS.Signals} [signal] */
   async stop(signal = 'SIGTERM') {
     clearInterval(this.timer);
+    // A pipe that stays open keeps ffmpeg's reading threads, and with them ffmpeg.
+    for (const pipe of this.child.stdio.slice(3)) pipe.destroy();
     this.child.kill(signal);
+    const force = setTimeout(() => this.child.kill('SIGKILL'), 3_000);
     await this.gone;
+    clearTimeout(force);
   }
 }
 
@@ -93,7 +97,9 @@ export class Player {
 
   async stop() {
     this.child.kill('SIGINT');
+    const force = setTimeout(() => this.child.kill('SIGKILL'), 5_000);
     await this.gone;
+    clearTimeout(force);
   }
 
   /**

@@ -62,6 +62,8 @@ pub(super) struct Device {
     catching: (usize, Vec<Value>),
     messages: u64,
     began: bool,
+    /// What a button began is not over.
+    pub(super) acting: bool,
 }
 
 impl Device {
@@ -82,6 +84,7 @@ impl Device {
             catching: (0, Vec::new()),
             messages: 0,
             began: false,
+            acting: false,
         }
     }
 
@@ -97,6 +100,7 @@ impl Device {
     /// The application starts anew after `sign_out`: nothing of before is left.
     pub(super) fn sign_in(&mut self, cx: &mut Cx<'_>) {
         self.began = false;
+        self.acting = false;
         self.call = Call::default();
         self.seat = None;
         self.invites = Invites::new(self.generation, &self.user);

@@ -86,6 +86,8 @@ impl Call {
 pub(super) struct Flow {
     steps: VecDeque<Step>,
     failed: Failed,
+    /// A button began it.
+    pressed: bool,
 }
 
 enum Step {
@@ -127,7 +129,7 @@ impl Flow {
     /// In `web/tim/v3_signalling.js` it is over in any case; `tsignaling-wx` says nothing where its notice was not sent.
     pub(super) fn timed_out(signal: Signal, web: bool) -> Self {
         let failed = if web { Failed::GoOn } else { Failed::Stop };
-        Self { steps: [Step::Do(Do::TimedOut(signal))].into(), failed }
+        Self { steps: [Step::Do(Do::TimedOut(signal))].into(), failed, pressed: false }
     }
 }
 
@@ -348,12 +350,13 @@ impl Device {
 // ---- one step after the other ----
 impl Device {
     fn go(&mut self, cx: &mut Cx<'_>, steps: impl IntoIterator<Item = Step>, failed: Failed) {
-        self.run(cx, Flow { steps: steps.into_iter().collect(), failed });
+        self.acting = true;
+        self.run(cx, Flow { steps: steps.into_iter().collect(), failed, pressed: true });
     }
 
     /// What the engine does by itself.
     fn react(&mut self, cx: &mut Cx<'_>, steps: impl IntoIterator<Item = Step>) {
-        self.run(cx, Flow { steps: steps.into_iter().collect(), failed: Failed::Stop });
+        self.run(cx, Flow { steps: steps.into_iter().collect(), failed: Failed::Stop, pressed: false });
     }
 
     /// The engine reacts to what it heard.
@@ -394,13 +397,17 @@ impl Device {
                 Step::Do(what) => self.perform(cx, what),
             }
         }
+        self.acting &= !flow.pressed;
     }
 
     pub(super) fn failed(&mut self, cx: &mut Cx<'_>, flow: Flow) {
         match flow.failed {
-            Failed::Stop => {}
+            Failed::Stop => self.acting &= !flow.pressed,
             Failed::GoOn => self.run(cx, flow),
-            Failed::Reset => self.reset(cx),
+            Failed::Reset => {
+                self.acting &= !flow.pressed;
+                self.reset(cx);
+            }
         }
     }
 

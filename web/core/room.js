@@ -222,7 +222,8 @@ export class RoomClient extends Emitter {
       on('room.unplayable', ({ user, track, codec }) => this.emit('unplayable', { user, track, codec })),
       on('room.renegotiate', () => this.#media?.renegotiate()),
       on('room.media', ({ state }) => this.#mediaChanged(state)),
-      on('room.removed', ({ reason }) => this.#removed(reason)),
+      // Before the entry was answered it speaks of an earlier seat.
+      on('room.removed', ({ reason }) => this.#inside && this.#removed(reason)),
       this.#gateway.on('state', ({ state }) => state !== 'online' && this.#media?.setReady(false)),
       this.#gateway.on('resumed', () => this.#media?.setReady(true)),
       this.#gateway.on('session', () => this.#inside && this.#reenter()),

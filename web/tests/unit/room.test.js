@@ -58,6 +58,20 @@ test('an entry without an answer is taken back', async () => {
   assert.equal(room.room, null);
 });
 
+test('a removal from an earlier seat does not touch an entry under way', async () => {
+  const gateway = new Gateway();
+  const room = new RoomClient(gateway, { RTCPeerConnection: /** @type {any} */ (StillConnection) });
+  const removed = [];
+  room.on('removed', ({ reason }) => removed.push(reason));
+  const entering = room.enter(7);
+  gateway.emit('room.removed', { room: 7, reason: 'takenOver' });
+  gateway.asked[0].resolve({ room: 7, participants: [], may: [] });
+  await entering;
+  assert.deepEqual([room.room, removed], [7, []]);
+  gateway.emit('room.removed', { room: 7, reason: 'takenOver' });
+  assert.deepEqual([room.room, removed], [null, ['takenOver']]);
+});
+
 test('a wish for another codec makes a new offer of the sections that there are', async () => {
   const gateway = new Gateway();
   const room = new RoomClient(gateway, { RTCPeerConnection: /** @type {any} */ (StillConnection) });

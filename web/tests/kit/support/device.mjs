@@ -9,7 +9,6 @@ const NOISE = new Set(['USER_UPDATE', 'MESSAGE_SENT_BY_ME', 'SDK_READY']);
 export class Device {
   /** @type {Device[]} */
   static all = [];
-  static acceptMayFollowEntry = false;
   /** Whether the network hands everything over twice. */
   static doubled = false;
   /** Ms that a device's network keeps its next frame. @type {(() => number) | undefined} */
@@ -113,11 +112,6 @@ export class Device {
 
 /** The engine 1.1.0 of the kit of 2022, which takes listeners before `init` only. */
 export class OldDevice extends Device {
-  /**
-   * It asks for profiles before it tells of an answer, so that the entry to the room may overtake it.
-   */
-  static acceptMayFollowEntry = true;
-
   load(source, world) {
     const { default: TUICallEngine, EVENT } = run(source.kitEngine, world);
     this.EVENT = EVENT;

@@ -28,18 +28,10 @@ export function playAll({ folder, Kind, sequences, kicks }) {
         await stage.quiet();
         if (Kind.undecided.has(name)) return;
         const transcript = await transcribe(server, app, stage.all, stage.conversations);
-        if (Kind.acceptMayFollowEntry) Object.values(transcript.devices).forEach(acceptFirst);
         await compare(`${folder}/${name}`, transcript, { anyOrder: Boolean(Kind.delay) });
       } finally {
         await Device.endAll();
       }
     });
-  }
-}
-
-/** @param {[string, any][]} events */
-function acceptFirst(events) {
-  for (let i = 1; i < events.length; i++) {
-    if (events[i][0] === 'USER_ACCEPT' && events[i - 1][0] === 'USER_ENTER') [events[i - 1], events[i]] = [events[i], events[i - 1]];
   }
 }

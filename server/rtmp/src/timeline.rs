@@ -66,7 +66,7 @@ impl Timeline {
 
     /// Forgets the clock: another publisher has the stream now.
     pub fn restart(&mut self) {
-        self.map = None;
+        self.jumps += u64::from(self.map.take().is_some());
     }
 }
 

@@ -3,6 +3,7 @@
 //! know neither the hub nor the media engine: the shell carries what they yield.
 
 mod parameter_sets;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod to_players;

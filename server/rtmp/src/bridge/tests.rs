@@ -121,6 +121,26 @@ fn composition_times_move_pictures_and_broken_tags_are_counted() {
 }
 
 #[test]
+fn pictures_that_catch_up_keep_their_order() {
+    // An encoder that starts late works at its pace for a while, and then through what had piled up.
+    for late in [500, 1_500, 3_000, 6_600] {
+        let (now, mut room) = (origin(), ToRoom::default());
+        room.handle_media(now, &avc_header(4));
+        let mut shown = Vec::new();
+        for stamp in (0..15_000).step_by(40) {
+            let held = if stamp < 2_000 { stamp + late } else { 2_000 + late + (stamp - 2_000) / 10 };
+            let arrival = now + ms(held.max(stamp));
+            room.handle_media(arrival, &picture(stamp as u32, FrameType::Inter, 0, &[&SLICE]));
+            shown.extend(frames(drain(&mut room)).into_iter().map(|frame| frame.at));
+        }
+        assert_eq!(shown.len(), 375);
+        assert!(shown.is_sorted_by(|a, b| a < b), "{late} ms late: a picture stepped back");
+        let last = *shown.last().expect("pictures");
+        assert!(last < now + ms(14_960 + 1_050), "{late} ms late: {:?} old at the end", last - (now + ms(14_960)));
+    }
+}
+
+#[test]
 fn what_browsers_cannot_get_is_told_once() {
     let (now, mut room) = (origin(), ToRoom::default());
     for _ in 0..2 {

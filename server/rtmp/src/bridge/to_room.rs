@@ -1,6 +1,7 @@
 //! What an RTMP publisher sends, as frames for a room: pictures as they come, sound as Opus, both on our clock.
 
 use super::parameter_sets::ParameterSets;
+use super::shown::Shown;
 use crate::media::{Flow, Media};
 use crate::timeline::Timeline;
 use crate::transcode::{AacFormat, AacToOpus, Refused};
@@ -68,6 +69,7 @@ pub struct ToRoom {
 struct Video {
     opened: Option<(FrameCodec, bool)>,
     avc: Option<Avc>,
+    shown: Shown,
     told: Option<Problem>,
 }
 
@@ -130,12 +132,12 @@ impl ToRoom {
         match (tag.codec, tag.packet) {
             (TagCodec::FourCc(FourCc::AVC), VideoPacket::SequenceStart(data)) => self.configure_avc(data),
             (TagCodec::FourCc(FourCc::AVC), VideoPacket::Frame { composition_ms, data }) => {
-                let at = compose(self.timeline.place(now, media.at), composition_ms);
+                let at = self.place_picture(now, media.at, composition_ms);
                 self.take_avc(at, composition_ms, data)
             }
             (TagCodec::FourCc(FourCc::VP8), VideoPacket::Frame { data, .. }) => {
                 self.open_video(FrameCodec::Vp8, false);
-                let (at, key) = (self.timeline.place(now, media.at), tag.frame == FrameType::Key);
+                let (at, key) = (self.place_picture(now, media.at, 0), tag.frame == FrameType::Key);
                 let payload = media.payload.slice_ref(data);
                 self.out.push_back(RoomOutput::Frame(Frame { codec: FrameCodec::Vp8, at, key, payload }));
                 Ok(())
@@ -147,6 +149,13 @@ impl ToRoom {
                 Ok(())
             }
         }
+    }
+
+    /// When a picture is to be seen.
+    fn place_picture(&mut self, now: Instant, ms: u32, composition_ms: i32) -> Instant {
+        let composition_ms = composition_ms.clamp(-COMPOSITION_MAX_MS, COMPOSITION_MAX_MS);
+        let at = compose(self.timeline.place(now, ms), composition_ms);
+        self.video.shown.place(ms.wrapping_add_signed(composition_ms), self.timeline.jumps, at)
     }
 
     fn configure_avc(&mut self, data: &[u8]) -> Result<(), Malformed> {
@@ -263,7 +272,7 @@ impl ToRoom {
 }
 
 fn compose(at: Instant, composition_ms: i32) -> Instant {
-    let span = Duration::from_millis(composition_ms.unsigned_abs().min(COMPOSITION_MAX_MS as u32).into());
+    let span = Duration::from_millis(composition_ms.unsigned_abs().into());
     if composition_ms >= 0 { at + span } else { at.checked_sub(span).unwrap_or(at) }
 }
 

@@ -53,6 +53,11 @@ export class Pusher {
     }, 10);
   }
 
+  /** Milliseconds of pictures that ffmpeg has not taken yet: how old they are before they leave, on a busy machine. */
+  behind() {
+    return (this.child.stdio[3].writableLength / ((WIDTH * HEIGHT * 3) / 2)) * FRAME_MS;
+  }
+
   /** @param {NodeJS.Signals} [signal] */
   async stop(signal = 'SIGTERM') {
     clearInterval(this.timer);

@@ -4,6 +4,7 @@
 
 mod parameter_sets;
 mod shown;
+mod stale;
 #[cfg(test)]
 mod tests;
 mod to_players;

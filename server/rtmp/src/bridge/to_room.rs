@@ -2,6 +2,7 @@
 
 use super::parameter_sets::ParameterSets;
 use super::shown::Shown;
+use super::stale::Stale;
 use crate::media::{Flow, Media};
 use crate::timeline::Timeline;
 use crate::transcode::{AacFormat, AacToOpus, Refused};
@@ -82,6 +83,7 @@ struct Avc {
 struct Audio {
     opened: bool,
     aac: Option<(AacFormat, AacToOpus)>,
+    stale: Stale,
     told: Option<Problem>,
 }
 
@@ -209,13 +211,13 @@ impl ToRoom {
         match (tag.codec, tag.packet) {
             (TagCodec::FourCc(FourCc::AAC), AudioPacket::SequenceStart(data)) => self.configure_aac(data),
             (TagCodec::FourCc(FourCc::AAC), AudioPacket::Frame(data)) => {
-                let at = self.timeline.place(now, media.at);
+                let Some(at) = self.place_sound(now, media.at) else { return Ok(()) };
                 let payload = media.payload.slice_ref(data);
                 self.take_aac(now, &Frame { codec: FrameCodec::Aac, at, key: true, payload });
                 Ok(())
             }
             (TagCodec::FourCc(FourCc::OPUS), AudioPacket::Frame(data)) => {
-                let at = self.timeline.place(now, media.at);
+                let Some(at) = self.place_sound(now, media.at) else { return Ok(()) };
                 let payload = media.payload.slice_ref(data);
                 self.audio.aac = None;
                 self.open_audio();
@@ -229,6 +231,12 @@ impl ToRoom {
                 Ok(())
             }
         }
+    }
+
+    /// When a piece of sound is to be heard. `None`: too late for that.
+    fn place_sound(&mut self, now: Instant, ms: u32) -> Option<Instant> {
+        let at = self.timeline.place(now, ms);
+        self.audio.stale.takes(now, at).then_some(at)
     }
 
     fn configure_aac(&mut self, data: &[u8]) -> Result<(), Malformed> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { launchChromium } from './support/browser.mjs';
 import { FirefoxUser, launchFirefox } from './support/firefox.mjs';
+import { endInOrder } from './support/ends.mjs';
 import { Server } from './support/server.mjs';
 import { User } from './support/user.mjs';
 
@@ -14,10 +15,7 @@ describe('a call between Chromium and Firefox', () => {
     chromium = await launchChromium();
     firefox = await launchFirefox();
   });
-  after(async () => {
-    await Promise.all([chromium?.close(), firefox?.close()]);
-    await server?.stop();
-  });
+  after(() => endInOrder(['Chromium', () => chromium?.close()], ['Firefox', () => firefox?.close()], ['the server', () => server?.stop()]));
 
   async function both(names) {
     const [amy, fox] = await Promise.all([User.signIn(chromium, server, names[0]), FirefoxUser.signIn(firefox, server, names[1])]);

@@ -4,6 +4,7 @@ import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { after, before, describe, it } from 'node:test';
 import { keepPeerConnections, launchChromium, receivedMedia, smallCamera } from './support/browser.mjs';
+import { endInOrder } from './support/ends.mjs';
 import { freePort, Server } from './support/server.mjs';
 import { until } from './support/user.mjs';
 
@@ -45,10 +46,7 @@ describe('a call that somebody watches by RTMP', () => {
     server = await Server.start({ CARILLON_RTMP_LISTEN: `127.0.0.1:${await freePort()}` });
     browser = await launchChromium();
   });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  after(() => endInOrder(['the browser', () => browser?.close()], ['the server', () => server?.stop()]));
 
   async function carillon(...args) {
     const { stdout } = await run(/** @type {string} */ (process.env.CARILLON_BIN), args, { env: { ...process.env, ...server.env } });

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { after, before, describe, it } from 'node:test';
 import { keepPeerConnections, launchChromium, receivedMedia } from './support/browser.mjs';
+import { endInOrder } from './support/ends.mjs';
 import { Server } from './support/server.mjs';
 
 const run = promisify(execFile);
@@ -48,10 +49,7 @@ describe('WHIP and WHEP', () => {
     server = await Server.start();
     browser = await launchChromium();
   });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  after(() => endInOrder(['the browser', () => browser?.close()], ['the server', () => server?.stop()]));
 
   async function page() {
     const context = await browser.newContext();

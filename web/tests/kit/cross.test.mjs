@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { launchChromium } from '../browser/support/browser.mjs';
+import { endInOrder } from '../browser/support/ends.mjs';
 import { Server } from '../browser/support/server.mjs';
 import { startSite } from './support/site.mjs';
 import { VueUser } from './support/vue_user.mjs';
@@ -34,11 +35,7 @@ describe('a mini-program and a page', () => {
       }
     };
   });
-  after(async () => {
-    await browser?.close();
-    await site?.stop();
-    await server?.stop();
-  });
+  after(() => endInOrder(['the browser', () => browser?.close()], ['the site', () => site?.stop()], ['the server', () => server?.stop()]));
   afterEach(async () => {
     const errors = pair?.page.errors ?? [];
     await pair?.page.close();

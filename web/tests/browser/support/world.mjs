@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { after, afterEach, before } from 'node:test';
 import { launchChromium } from './browser.mjs';
+import { endInOrder } from './ends.mjs';
 import { Server } from './server.mjs';
 import { User } from './user.mjs';
 
@@ -45,10 +46,7 @@ export function world(env = {}) {
     here.server = await Server.start(env);
     here.browser = await launchChromium();
   });
-  after(async () => {
-    await here.browser?.close();
-    await here.server?.stop();
-  });
+  after(() => endInOrder(['the browser', () => here.browser?.close()], ['the server', () => here.server?.stop()]));
   afterEach(async () => {
     const users = here.users.splice(0);
     const errors = users.flatMap((u) => u.errors.map((e) => `${u.name}: ${e}`));

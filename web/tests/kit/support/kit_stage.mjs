@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before } from 'node:test';
 import { launchChromium } from '../../browser/support/browser.mjs';
+import { endInOrder } from '../../browser/support/ends.mjs';
 import { Server } from '../../browser/support/server.mjs';
 import { startSite } from './site.mjs';
 import { VueUser } from './vue_user.mjs';
@@ -23,11 +24,11 @@ export class KitStage {
       for (const folder of folders) this.sites.push(await startSite(folder, this.server));
       this.browser = await launchChromium();
     });
-    after(async () => {
-      await this.browser?.close();
-      for (const site of this.sites) await site.stop();
-      await this.server?.stop();
-    });
+    after(() => endInOrder(
+      ['the browser', () => this.browser?.close()],
+      ...this.sites.map((site) => /** @type {[string, () => Promise<void>]} */ ([`the site ${site.url}`, () => site.stop()])),
+      ['the server', () => this.server?.stop()],
+    ));
     afterEach(() => this.allLeave());
   }
 

@@ -15,11 +15,18 @@ export async function startSite(example, server) {
   const common = { root, configFile: join(root, 'vite.config.js'), logLevel: 'error', mode: 'test' };
   await build({ ...common, build: { outDir, emptyOutDir: true } });
   const site = await preview({ ...common, build: { outDir }, preview: { port: 0, host: '127.0.0.1' } });
+  // WebSockets too: `closeAllConnections` no longer knows a socket that was upgraded, and `close` waits for each.
+  const sockets = new Set();
+  site.httpServer.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   return {
     url: `http://localhost:${site.httpServer.address().port}/`,
     async stop() {
-      site.httpServer.closeAllConnections?.();
-      await new Promise((resolve) => site.httpServer.close(resolve));
+      const closed = new Promise((resolve) => site.httpServer.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
       await rm(outDir, { recursive: true, force: true });
     },
   };

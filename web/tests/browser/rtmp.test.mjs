@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { after, before, describe, it } from 'node:test';
 import { keepPeerConnections, launchChromium, receivedMedia, smallCamera } from './support/browser.mjs';
 import { endInOrder } from './support/ends.mjs';
-import { freePort, Server } from './support/server.mjs';
+import { Server } from './support/server.mjs';
 import { until } from './support/user.mjs';
 
 const run = promisify(execFile);
@@ -43,7 +43,7 @@ describe('a call that somebody watches by RTMP', () => {
   /** @type {Server} */ let server;
   /** @type {import('playwright-core').Browser} */ let browser;
   before(async () => {
-    server = await Server.start({ CARILLON_RTMP_LISTEN: `127.0.0.1:${await freePort()}` });
+    server = await Server.start();
     browser = await launchChromium();
   });
   after(() => endInOrder(['the browser', () => browser?.close()], ['the server', () => server?.stop()]));

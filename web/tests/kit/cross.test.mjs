@@ -1,56 +1,16 @@
 // The mini-program's unmodified engine, in Node, calls the unmodified Vue kit, in Chromium, and is called by it.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { launchChromium } from '../browser/support/browser.mjs';
-import { endInOrder } from '../browser/support/ends.mjs';
-import { Server } from '../browser/support/server.mjs';
-import { startSite } from './support/site.mjs';
-import { VueUser } from './support/vue_user.mjs';
-
-/** A page lives in real time, and so must the phone. Read when its modules are loaded. */
-process.env.KIT_SPEED = '1';
+import { afterEach, describe, it } from 'node:test';
+import { KitStage } from './support/kit_stage.mjs';
+import { Phone } from './support/phone.mjs';
 
 describe('a mini-program and a page', () => {
-  /** @type {Server} */ let server;
-  /** @type {{url: string, stop: () => Promise<void>}} */ let site;
-  /** @type {import('playwright-core').Browser} */ let browser;
-  /** @type {any} */ let Phone;
-  /** @type {{page: VueUser, phone: any} | null} */ let pair = null;
+  const stage = new KitStage('examples/vue');
+  afterEach(() => Phone.endAll());
 
-  before(async () => {
-    server = await Server.start();
-    server.gateway = `${server.origin.replace('http', 'ws').replace('localhost', '127.0.0.1')}/ws`;
-    site = await startSite('examples/vue', server);
-    browser = await launchChromium();
-    // After the speed is set.
-    const { Device } = await import('./support/device.mjs');
-    /** Signed in by the development server, as the page is. */
-    Phone = class extends Device {
-      async signIn() {
-        const reply = await fetch(`${server.origin}/demo/sign`, {
-          method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ user: this.user }),
-        });
-        await this.engine.init({ userID: this.user, userSig: (await reply.json()).userSig });
-        this.listen();
-      }
-    };
-  });
-  after(() => endInOrder(['the browser', () => browser?.close()], ['the site', () => site?.stop()], ['the server', () => server?.stop()]));
-  afterEach(async () => {
-    const errors = pair?.page.errors ?? [];
-    await pair?.page.close();
-    await Phone.endAll();
-    pair = null;
-    assert.deepEqual(errors, [], 'the page threw nothing');
-  });
-
-  let number = 0;
   async function two() {
-    number += 1;
-    const { app } = await (await fetch(`${server.origin}/demo/config.json`)).json();
-    const [page, phone] = await Promise.all([VueUser.signIn(browser, site, `page${number}`), Phone.of(server, app, `phone${number}`)]);
-    pair = { page, phone };
-    return pair;
+    const [page] = await stage.people(['page'], (name) => stage.vueUser(name));
+    return { page, phone: await Phone.at(stage.server, page.name.replace('page', 'phone')) };
   }
 
   it('phone_calls_page_and_page_hangs_up', async () => {
@@ -82,8 +42,7 @@ describe('a mini-program and a page', () => {
     await phone.signOut();
     await page.calls([phone.user], 'audio');
     await page.sees('Hang up');
-    const { app } = await (await fetch(`${server.origin}/demo/config.json`)).json();
-    const late = await Phone.of(server, app, phone.user, { name: 'later' });
+    const late = await Phone.at(stage.server, phone.user, { name: 'later' });
     assert.equal((await late.sees('INVITED')).sponsor, page.name);
     await late.engine.reject();
     await page.isIdle();

@@ -3,7 +3,6 @@ import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { freePort } from '../browser/support/server.mjs';
 import { Device } from './support/device.mjs';
 import { run, sources } from './support/modules.mjs';
 import { makeWx } from './support/wx.mjs';
@@ -37,12 +36,6 @@ async function plays(url) {
   assert.ok(tracks.filter((track) => track === '0').length >= 15 && tracks.includes('1'), said);
 }
 
-/** @param {Record<string, string>} [env] */
-async function start(env) {
-  const address = `127.0.0.1:${await freePort()}`;
-  return Object.assign(await startServer({ CARILLON_RTMP_LISTEN: address, ...env }), { rtmp: `rtmp://${address}` });
-}
-
 async function end(server) {
   for (const { child, ended } of pushers) {
     child.kill();
@@ -55,7 +48,7 @@ async function end(server) {
 
 describe('a call of the engine', () => {
   let server;
-  before(async () => { server = await start(); });
+  before(async () => { server = await startServer(); });
   after(() => end(server));
 
   it('pushes to the pusher\'s address and plays the players\'', async () => {
@@ -78,7 +71,7 @@ describe('a call of the engine', () => {
 
 describe('rooms that are entered with a key', () => {
   let server;
-  before(async () => { server = await start({ CARILLON_ROOMS_REQUIRE_PRIVATE_MAP_KEY: 'true' }); });
+  before(async () => { server = await startServer({ CARILLON_ROOMS_REQUIRE_PRIVATE_MAP_KEY: 'true' }); });
   after(() => end(server));
 
   /** A page's media module alone, in the room of this name. */

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { after, before, describe, it } from 'node:test';
 import { keepPeerConnections, launchChromium } from '../browser/support/browser.mjs';
-import { freePort, Server } from '../browser/support/server.mjs';
+import { Server } from '../browser/support/server.mjs';
 import { until } from '../browser/support/user.mjs';
 import { endAll, Player, Pusher } from './support/phone.mjs';
 import { afterSecond, median } from './support/timecode.mjs';
@@ -24,7 +24,7 @@ describe('a call of a phone and two browsers', { timeout: 600_000 }, () => {
   /** @type {Server} */ let server;
   /** @type {import('playwright-core').Browser} */ let browser;
   before(async () => {
-    server = await Server.start({ CARILLON_RTMP_LISTEN: `127.0.0.1:${await freePort()}` });
+    server = await Server.start();
     browser = await launchChromium();
   });
   after(async () => {

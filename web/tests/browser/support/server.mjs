@@ -23,18 +23,20 @@ export class Server {
   /** @param {Record<string, string>} [env] more configuration, as `CARILLON_SECTION_KEY` */
   static async start(env = {}) {
     const server = new Server(await mkdtemp(join(tmpdir(), 'carillon-')));
-    const [http, admin, media, tcp] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+    const [http, admin, media, tcp, rtmp] = await Promise.all(Array.from({ length: 5 }, freePort));
     server.env = {
       CARILLON_LISTEN_HTTP: `127.0.0.1:${http}`,
       CARILLON_LISTEN_ADMIN: `127.0.0.1:${admin}`,
       CARILLON_LISTEN_UDP_PORT: String(media),
       CARILLON_LISTEN_TCP_PORT: String(tcp),
-      CARILLON_RTMP_LISTEN: '127.0.0.1:0',
+      CARILLON_RTMP_LISTEN: `127.0.0.1:${rtmp}`,
       CARILLON_STORE_PATH: server.data,
       ...env,
     };
     server.origin = `http://localhost:${http}`;
     server.admin = `http://127.0.0.1:${admin}`;
+    server.gateway = `ws://127.0.0.1:${http}/ws`;
+    server.rtmp = `rtmp://127.0.0.1:${rtmp}`;
     await server.spawn();
     return server;
   }

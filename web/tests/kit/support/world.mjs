@@ -18,9 +18,7 @@ export const userSig = (user, app = APP, life = LIFE_S) => new Api(app, KEY).gen
 /** @param {Record<string, string>} [env] */
 export async function startServer(env = {}) {
   const apps = APPS.map(({ id, devices }) => `{ id = ${id}, keys = ["${KEY}"], devices = "${devices}" }`);
-  const server = await Server.start({ CARILLON_APPS: `[${apps}]`, ...env });
-  server.gateway = `${server.origin.replace('http', 'ws').replace('localhost', '127.0.0.1')}/ws`;
-  return server;
+  return Server.start({ CARILLON_APPS: `[${apps}]`, ...env });
 }
 
 /**

@@ -11,13 +11,17 @@ const FRAME_MS = 40;
 const SOUND_MS = 20;
 
 /** Encodes as a phone does: baseline, no B-frames, a keyframe each two seconds. */
-const ENCODE = [
+export const ENCODE_VIDEO = [
   '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-profile:v', 'baseline', '-pix_fmt', 'yuv420p',
-  '-b:v', '400k', '-g', '50', '-sc_threshold', '0', '-c:a', 'aac', '-b:a', '64k',
+  '-b:v', '400k', '-g', '50', '-sc_threshold', '0',
 ];
+export const ENCODE_SOUND = ['-c:a', 'aac', '-b:a', '64k'];
+/** In front of an input of pictures or samples without a container. */
+export const RAW = ['-thread_queue_size', '64', '-probesize', '32', '-analyzeduration', '0'];
 
 const children = new Set();
-function keep(child) {
+/** For `endAll`. @param {import('node:child_process').ChildProcess} child */
+export function keep(child) {
   children.add(child);
   child.once('exit', () => children.delete(child));
 }
@@ -30,10 +34,9 @@ export function endAll() {
 export class Pusher {
   /** @param {string} url @param {{rate?: number, camera?: boolean}} [options] */
   constructor(url, { rate = 48000, camera = true } = {}) {
-    const raw = ['-thread_queue_size', '64', '-probesize', '32', '-analyzeduration', '0'];
-    const pictures = [...raw, '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${WIDTH}x${HEIGHT}`, '-r', '25', '-i', 'pipe:3'];
-    const noise = [...raw, '-f', 's16le', '-ar', '48000', '-ac', '1', '-i', 'pipe:4'];
-    const args = ['-v', 'error', '-nostdin', ...(camera ? pictures : []), ...noise, ...ENCODE, '-ar', String(rate),
+    const pictures = [...RAW, '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${WIDTH}x${HEIGHT}`, '-r', '25', '-i', 'pipe:3'];
+    const noise = [...RAW, '-f', 's16le', '-ar', '48000', '-ac', '1', '-i', 'pipe:4'];
+    const args = ['-v', 'error', '-nostdin', ...(camera ? pictures : []), ...noise, ...ENCODE_VIDEO, ...ENCODE_SOUND, '-ar', String(rate),
       '-flush_packets', '1', '-muxdelay', '0', '-f', 'flv', url];
     this.child = spawn('ffmpeg', args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
     keep(this.child);

@@ -131,8 +131,6 @@ export class DoubledDevice extends Device {
 
 /** On a network that keeps frames of one device while those of the others go on. */
 export class ReorderedDevice extends Device {
-  /** Played to their end; where two leave at once, whoever hears of the second one before or after the end is right. */
-  static undecided = new Set([...Device.undecided, 'group_invite_more', 'group_join_running']);
   static delay = () => [0, 0, 0, 60, 300][Math.floor(Math.random() * 5)];
   static quietMs = 1_500;
 }

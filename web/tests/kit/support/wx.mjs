@@ -67,13 +67,14 @@ function connect({ url, fail }, sockets, { doubled, delay }) {
   };
 }
 
-/** One way of a socket: what is kept keeps what comes after it. @param {(() => number) | undefined} delay */
+/** One way of a socket: what is kept keeps what comes after it; one frame a task here, too. @param {(() => number) | undefined} delay */
 function inOrder(delay) {
   if (!delay) return (/** @type {() => void} */ pass) => pass();
   let last = Promise.resolve();
   return (/** @type {() => void} */ pass) => {
     const kept = new Promise((resolve) => setTimeout(resolve, delay()));
-    last = Promise.all([last, kept]).then(pass);
+    const task = () => new Promise((resolve) => setImmediate(() => { pass(); resolve(undefined); }));
+    last = Promise.all([last, kept]).then(task);
   };
 }
 

@@ -42,10 +42,10 @@ export class RandomHistory {
 
   async check() {
     for (const device of this.devices) this.#rungOnce(device);
+    // First that all is over: an answer may be under way to one who is idle already.
+    for (const user of USERS) await this.#noOpenCall(user);
     const invites = await this.#invites();
-    const client = await this.#client('amy');
     for (const user of USERS) await this.#recordsAgree(user, invites);
-    await client.signOut();
   }
 
   // ---- doing ----
@@ -82,14 +82,15 @@ export class RandomHistory {
   #do(device, what, action) {
     this.log.push(`${device.name} ${what}`);
     device.acting = true;
+    device.inviting = what.includes('calls');
     const rung = () => device.events.filter(([name]) => name === 'INVITED').length;
     const before = rung();
     (async () => action())()
       .catch((error) => this.log.push(`  ${device.name}: ${error.message ?? error}`))
       .finally(() => {
-        device.acting = false;
         // The engines are idle until their own invitation was sent: one that comes in that moment mixes two calls in one.
-        if (what.includes('calls') && rung() > before) device.mixed = true;
+        if (device.inviting && rung() > before) device.mixed = true;
+        device.acting = device.inviting = false;
       });
   }
 
@@ -98,10 +99,12 @@ export class RandomHistory {
     this.log.push('all hang up');
     const deadline = Date.now() + CALM_WITHIN_MS;
     for (;;) {
-      const busy = this.devices.filter(({ engine }) => engine.data.callStatus !== 'idle');
+      // An engine is idle until its invitation was sent, which waits for a lost connection.
+      const busy = this.devices.filter(({ engine, inviting }) => inviting || engine.data.callStatus !== 'idle');
       if (busy.length === 0) break;
-      if (Date.now() > deadline) assert.fail(`stuck: ${busy.map(({ name, engine }) => `${name} ${engine.data.callStatus}`)}`);
+      if (Date.now() > deadline) assert.fail(`stuck: ${busy.map(({ name, engine, inviting }) => `${name} ${inviting ? 'inviting' : engine.data.callStatus}`)}`);
       for (const { engine, mixed } of busy) {
+        if (engine.data.callStatus === 'idle') continue;
         const { callStatus, isInviter } = engine.data;
         const end = mixed ? () => engine._resetTUICallEngine() : callStatus === 'calling' && !isInviter ? () => engine.reject() : () => engine.hangup();
         (async () => end())().catch(() => {});
@@ -135,7 +138,6 @@ export class RandomHistory {
   async #recordsAgree(user, invites) {
     const client = await this.#client(user);
     const all = async () => (await client.request('call.records', { limit: 100 })).records;
-    await this.#noOpenCall(client, user);
     const records = new Map((await all()).filter(({ group }) => !group).map((record) => [record.call, record]));
     await client.signOut();
     for (const [id, { caller, callee, answers, answeredMs }] of invites) {
@@ -151,11 +153,12 @@ export class RandomHistory {
     }
   }
 
-  async #noOpenCall(client, user) {
+  async #noOpenCall(user) {
+    const client = await this.#client(user);
     const deadline = Date.now() + CALM_WITHIN_MS;
     for (;;) {
       const { calls } = await client.request('call.current');
-      if (calls.length === 0) return;
+      if (calls.length === 0) return client.signOut();
       if (Date.now() > deadline) assert.fail(`${user} has an open call: ${JSON.stringify(calls)}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

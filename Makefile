@@ -4,7 +4,8 @@
 # make kit-histories  a thousand random histories of both mini-program engines (about 10 minutes)
 # make interop  calls between clients of another WebRTC stack, webrtc-rs (a part of make test)
 # make figures  print how long a player in Chromium waits for its first picture, beside a bare handshake
-# make weather  calls in Chromium on bad networks: the whole table, three seeds a cell (about an hour), as text and weather.json
+# make weather  calls in Chromium on bad networks: the whole table, three seeds a cell (about an hour and a half), as text, weather.json and the picture weather.svg
+# make weather-agree  whether the model of Chromium agrees with what `make weather` has measured
 # make browser-figures  the browser tests, with the frame rates that an idle machine must reach
 # make weather-sim  the same weathers in virtual time with a model of Chromium, 200 seeds a cell (about an hour), as text and weather-sim.json
 # make rtmp   a phone (ffmpeg) and browsers in one call: delays and lips, with the bounds of an idle machine
@@ -22,7 +23,7 @@ ifdef CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release
 endif
 
-.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather weather-sim rtmp rtmp-load audit fuzz browser-figures browser-deps npm-deps kit-deps stream-deps
+.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather weather-sim weather-agree rtmp rtmp-load audit fuzz browser-figures browser-deps npm-deps kit-deps stream-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -105,6 +106,11 @@ weather-sim: SEEDS := $(if $(filter command line environment,$(origin SEEDS)),$(
 weather-sim:
 	WEATHER_CELLS=$(CELLS) WEATHER_SEEDS=$(SEEDS) WEATHER_SECONDS=$(SECONDS_EACH) WEATHER_JSON="$(CURDIR)/weather-sim.json" \
 	    $(CARGO) test --release -p carillon-sfu --test browsers
+
+weather-agree:
+	WEATHER_CELLS=clean,loss30,loss70,jitter500 WEATHER_SECONDS=30 WEATHER_JSON="$(CURDIR)/weather-sim.json" \
+	    $(CARGO) test --release -p carillon-sfu --test browsers
+	cd web && node tests/weather/agree.mjs weather.json ../weather-sim.json
 
 # PLAYERS=50 PUBLISHERS=20 SECONDS_EACH=10 ROUNDS=3 for other loads.
 # Alone on the machine: software encoders and decoders of several pictures at once.

@@ -58,6 +58,11 @@ impl Link {
         self.in_burst = false;
     }
 
+    /// How long a packet that enters at `now` stands in the queue before the rate limit.
+    pub fn wait(&self, now: Duration) -> Duration {
+        self.idle_at.saturating_sub(now)
+    }
+
     /// A packet of `bytes` enters at `now`, counted from any fixed moment; times never run backwards.
     pub fn offer(&mut self, now: Duration, bytes: usize, traffic: Traffic) -> Fate {
         if self.profile.rtp_only && traffic == Traffic::Setup {
@@ -181,6 +186,15 @@ mod tests {
         assert!((dropped - 0.5).abs() < 0.01, "{dropped}");
         let longest = arrivals(&fates).iter().map(|(sent, at)| *at - *sent).max().expect("some arrive");
         assert!((200..=240).contains(&longest.as_millis()), "{longest:?}");
+    }
+
+    #[test]
+    fn wait_behind_the_cap_is_known_beforehand() {
+        let mut link = Link::new(Profile { kbps: 400.0, ..Profile::default() }, 7);
+        assert_eq!(link.wait(Duration::ZERO), Duration::ZERO);
+        link.offer(Duration::ZERO, 1_000, Traffic::Media);
+        assert_eq!(link.wait(Duration::ZERO), Duration::from_millis(20));
+        assert_eq!(link.wait(Duration::from_millis(30)), Duration::ZERO);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub enum Command {
 pub enum Answer {
     Opened { name: String, address: SocketAddr },
     Set { name: String },
-    Counters { name: String, up: Counters, down: Counters },
+    Counters { name: String, up: Box<Counters>, down: Box<Counters> },
     Error(String),
 }
 
@@ -178,7 +178,7 @@ impl Proxy {
     fn counters(&mut self, name: String) -> Result<Answer, String> {
         let route = self.find(&name)?;
         let (up, down) = (route.up.counters, route.down.counters);
-        Ok(Answer::Counters { name, up, down })
+        Ok(Answer::Counters { name, up: Box::new(up), down: Box::new(down) })
     }
 
     fn find(&mut self, name: &str) -> Result<&mut Route, String> {

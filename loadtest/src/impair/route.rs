@@ -28,7 +28,12 @@ pub struct Counters {
     pub lost: u64,
     pub overflowed: u64,
     pub duplicated: u64,
+    /// By the time they stood in the queue before the rate limit, 10 ms a step; in the last, all that stood longer.
+    pub waits: [u64; WAITS],
 }
+
+const WAITS: usize = 32;
+const WAIT_STEP: Duration = Duration::from_millis(10);
 
 /// Where a datagram leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,9 +108,12 @@ impl Direction {
     pub(super) fn offer(&mut self, now: Duration, datagram: &[u8]) -> [Option<Duration>; 2] {
         self.counters.packets += 1;
         self.counters.bytes += datagram.len() as u64;
+        let wait = self.link.wait(now);
         match self.link.offer(now, datagram.len(), Traffic::of(datagram)) {
             Fate::Arrives { at, again_at } => {
                 self.counters.duplicated += u64::from(again_at.is_some());
+                let step = (wait.as_millis() / WAIT_STEP.as_millis()) as usize;
+                self.counters.waits[step.min(WAITS - 1)] += 1;
                 [Some(at), again_at]
             }
             Fate::Lost => {

@@ -51,9 +51,11 @@ function camera({ width, height, fps }) {
   const noise = makeNoise(width, height);
   const stream = canvas.captureStream(0);
   const [track] = stream.getVideoTracks();
+  globalThis.__drawn = 0;
   setInterval(() => {
     draw(context, noise, width, height);
     track.requestFrame();
+    globalThis.__drawn += 1;
   }, 1000 / fps);
   document.body.append(canvas);
   return track;
@@ -82,40 +84,89 @@ async function exchange(pc, { url, sig, proxy }) {
   await pc.setRemoteDescription({ type: 'answer', sdp: route(await answer.text(), proxy) });
 }
 
-globalThis.publishWeather = async ({ size, maxBitrate, speechUrl, ...where }) => {
+/** What happened to each connection, with its time: `[ms, state]`. */
+globalThis.__states = [];
+
+function connection() {
   const pc = new RTCPeerConnection();
+  const began = now();
+  const states = [];
+  globalThis.__states.push(states);
+  pc.addEventListener('connectionstatechange', () => states.push([now() - began, pc.connectionState]));
+  return pc;
+}
+
+async function sender({ size, maxBitrate, speechUrl }) {
+  const pc = connection();
   const stream = new MediaStream([await microphone(speechUrl), camera(size)]);
   for (const track of stream.getTracks()) pc.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
-  const sender = pc.getSenders().find((s) => s.track.kind === 'video');
-  const parameters = sender.getParameters();
+  const video = pc.getSenders().find((s) => s.track.kind === 'video');
+  const parameters = video.getParameters();
   parameters.encodings[0].maxBitrate = maxBitrate;
-  await sender.setParameters(parameters);
-  await exchange(pc, where);
-};
+  await video.setParameters(parameters);
+  return pc;
+}
 
-globalThis.playWeather = async (where) => {
+/** @param {boolean} judged whether picture and sound are recorded, or only played */
+function receiver(judged) {
   const started = now();
-  const pc = new RTCPeerConnection();
-  for (const kind of ['audio', 'video']) pc.addTransceiver(kind, { direction: 'recvonly' });
-  const seen = { started, frames: [], connected: null, sound: [], state: [] };
-  globalThis.__seen = seen;
-  pc.onconnectionstatechange = () => {
-    seen.state.push([now() - started, pc.connectionState]);
+  const pc = connection();
+  const seen = { started, frames: [], connected: null, sound: [] };
+  pc.addEventListener('connectionstatechange', () => {
     if (pc.connectionState === 'connected') seen.connected ??= now() - started;
-  };
+  });
   const stream = new MediaStream();
   pc.ontrack = ({ track }) => {
     stream.addTrack(track);
-    if (track.kind === 'video') watch(stream, seen);
-    else listen(new MediaStream([track]), seen);
+    if (track.kind === 'video') watch(stream, seen, judged);
+    else if (judged) listen(new MediaStream([track]), seen);
   };
+  return { pc, seen };
+}
+
+globalThis.__seen = {};
+
+globalThis.publishWeather = async ({ url, sig, proxy, ...what }) => exchange(await sender(what), { url, sig, proxy });
+
+globalThis.playWeather = async ({ name, judged, ...where }) => {
+  const { pc, seen } = receiver(judged);
+  globalThis.__seen[name] = seen;
+  for (const kind of ['audio', 'video']) pc.addTransceiver(kind, { direction: 'recvonly' });
   await exchange(pc, where);
 };
 
+// Browser to browser: an offer and an answer without candidates; the one that answers says at which address it hears.
+
+globalThis.offerDirect = async (what) => {
+  const pc = await sender(what);
+  await pc.setLocalDescription();
+  globalThis.__direct = pc;
+  return pc.localDescription.sdp;
+};
+
+globalThis.answerDirect = async ({ name, offer }) => {
+  const { pc, seen } = receiver(true);
+  globalThis.__seen[name] = seen;
+  const heardAt = new Promise((resolve) => {
+    pc.onicecandidate = ({ candidate }) => {
+      if (candidate?.protocol === 'udp' && candidate.type === 'host' && !candidate.address.includes(':')) resolve(candidate);
+    };
+  });
+  await pc.setRemoteDescription({ type: 'offer', sdp: offer });
+  await pc.setLocalDescription();
+  const { address, port } = await heardAt;
+  return { answer: pc.localDescription.sdp, address, port };
+};
+
+globalThis.acceptDirect = async ({ answer, proxy }) => {
+  await globalThis.__direct.setRemoteDescription({ type: 'answer', sdp: route(answer, proxy) });
+};
+
 /** Picture and sound in one element: the browser keeps them together as it does for a user. */
-function watch(stream, seen) {
+function watch(stream, seen, judged) {
   const video = Object.assign(document.createElement('video'), { srcObject: stream, autoplay: true });
   document.body.append(video);
+  if (!judged) return;
   const strip = new OffscreenCanvas(CELLS * 4, 4);
   const context = strip.getContext('2d', { willReadFrequently: true });
   const each = (at, meta) => {
@@ -151,10 +202,10 @@ async function listen(stream, seen) {
 }
 
 /** What was recorded since the last call: sound as base64 of 16-bit samples at 16 kHz. */
-globalThis.takeRecording = () => {
-  const { frames, sound } = globalThis.__seen;
-  globalThis.__seen.frames = [];
-  globalThis.__seen.sound = [];
+globalThis.takeRecording = (name) => {
+  const seen = globalThis.__seen[name];
+  const { frames, sound } = seen;
+  Object.assign(seen, { frames: [], sound: [] });
   const samples = new Int16Array(sound.reduce((n, part) => n + part.length, 0));
   let at = 0;
   for (const part of sound) for (const sample of part) samples[at++] = Math.max(-1, Math.min(1, sample)) * 32767;
@@ -164,7 +215,7 @@ globalThis.takeRecording = () => {
   return { frames, sound: btoa(text) };
 };
 
-globalThis.joinTimes = () => {
-  const { started, frames, connected, state } = globalThis.__seen;
-  return { connected, firstFrame: frames.length ? frames[0][0] - started : null, state };
+globalThis.joinTimes = (name) => {
+  const { started, frames, connected } = globalThis.__seen[name];
+  return { connected, firstFrame: frames.length ? frames[0][0] - started : null };
 };

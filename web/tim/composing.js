@@ -14,9 +14,9 @@ export class Composing extends Session {
     return createMessage(this.user, TYPES.MSG_TEXT, options);
   }
 
-  /** @param {MessageOptions & {payload: {atUserList?: string[]}}} options */
+  /** Who is meant travels in the payload. @param {MessageOptions & {payload: {atUserList?: string[]}}} options */
   createTextAtMessage(options) {
-    return { ...createMessage(this.user, TYPES.MSG_TEXT, options), atUserList: options.payload.atUserList ?? [] };
+    return { ...createMessage(this.user, TYPES.MSG_TEXT, options), atUserList: options.payload?.atUserList ?? [] };
   }
 
   /** @param {MessageOptions} options `payload`: `{data, description?, extension?}`, all text */

@@ -3,6 +3,7 @@
 import { EVENT, TYPES } from './constants.js';
 import { asChatError, badParameter, ChatError, notSupported, ok } from './errors.js';
 import { refuseMissing } from './missing.js';
+import { needOptions } from './options.js';
 import { People } from './people.js';
 
 const NOT_FOUND = 10010;
@@ -192,6 +193,11 @@ export class Groups extends People {
 }
 
 refuseMissing(Groups);
+needOptions(Groups, [
+  'modifyMessage', 'getMessageList', 'setMessageRead', 'getUserProfile', 'getUserStatus', 'subscribeUserStatus', 'getFriendProfile', 'setSelfStatus',
+  'createGroup', 'joinGroup', 'getGroupProfile', 'updateGroupProfile', 'getGroupMemberList', 'getGroupMemberProfile', 'addGroupMember',
+  'deleteGroupMember', 'initGroupAttributes', 'setGroupAttributes', 'deleteGroupAttributes', 'getGroupAttributes',
+]);
 
 /** @param {Group} group */
 function groupOf({ id, type, name, avatar, introduction, notification, owner, memberCount, createdMs }) {

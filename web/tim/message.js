@@ -114,6 +114,7 @@ export function fromGateway(stored, me, peerReadSeq = 0) {
     ID: idOf(stored),
     type: TYPE_OF[kind] ?? TYPES.MSG_CUSTOM,
     payload: payloadOf(stored),
+    atUserList: Array.isArray(stored.payload?.atUserList) ? stored.payload.atUserList.map(String) : [],
     conversationID: conversationIdOf(peer),
     conversationType: isGroup ? TYPES.CONV_GROUP : TYPES.CONV_C2C,
     from: kind === 'tip' ? '@TIM#SYSTEM' : from,

@@ -4,6 +4,7 @@ import { uuid } from '../core/clock.js';
 import { EVENT, TYPES } from './constants.js';
 import { asChatError, badParameter, ChatError } from './errors.js';
 import { Groups } from './groups.js';
+import { needOptions } from './options.js';
 import { Invites } from './v3_invites.js';
 import { isHidden, readSignal, signalOf, TSignaling } from './v3_signal.js';
 
@@ -251,6 +252,7 @@ export class Signalling extends Groups {
     this.#invites.answered(inviteID, inviteeList);
   }
 }
+needOptions(Signalling, ['invite', 'inviteInGroup', 'accept', 'reject', 'cancel', 'modifyInvitation']);
 
 /** @param {Signal} signal */
 const base = ({ inviteID, inviter, groupID, data }) => ({ inviteID, inviter, groupID, data });

@@ -90,6 +90,18 @@ test('a group: made, found, told by tips, its attributes told', async () => {
   assert.deepEqual(memberList.map(({ userID, role }) => [userID, role]).sort(), [['amy', 'Owner'], ['ben', 'Member']]);
 });
 
+test('who is meant by a message in a group is told with it', async () => {
+  const [pia, quin] = [await user('pia'), await user('quin')];
+  const { data: { group: { groupID } } } = await pia.tim.createGroup({ type: 'Public', name: 'two', memberList: [{ userID: 'quin' }] });
+  const message = pia.tim.createTextAtMessage({ to: groupID, conversationType: 'GROUP', payload: { text: '@quin look', atUserList: ['quin'] } });
+  assert.deepEqual(message.atUserList, ['quin']);
+  await pia.tim.sendMessage(message);
+  const got = await until(() => quin.received().find(({ type }) => type === 'TIMTextElem'));
+  assert.deepEqual([got.atUserList, got.payload.text], [['quin'], '@quin look']);
+  const { data: { messageList } } = await quin.tim.getMessageList({ conversationID: `GROUP${groupID}` });
+  assert.deepEqual(messageList.map(({ atUserList }) => atUserList), [[], ['quin']]);
+});
+
 test('logging in again says so; after logging out nothing is left', async () => {
   const dan = await user('dan');
   assert.equal((await dan.tim.login({ userID: 'dan', userSig: userSig('dan') })).data.repeatLogin, true);

@@ -20,11 +20,22 @@ const REFUSED = `
   deleteMessage sendMessageReadReceipt changeGroupOwner setGroupMemberMuteTime setGroupMemberRole setGroupMemberNameCard
 `.trim().split(/\s+/);
 
+const WITH_OPTIONS = `
+  getMessageList setMessageRead modifyMessage getUserProfile getUserStatus subscribeUserStatus getFriendProfile setSelfStatus createGroup joinGroup
+  getGroupProfile updateGroupProfile getGroupMemberList getGroupMemberProfile addGroupMember deleteGroupMember initGroupAttributes
+  setGroupAttributes deleteGroupAttributes getGroupAttributes
+`.trim().split(/\s+/);
+
 for (const [face, Face] of Object.entries({ v2: Tim, v3: Chat })) {
   const chat = new Face({ SDKAppID: 1 });
 
   test(`${face} refuses by name what is not there`, async () => {
     for (const name of REFUSED) await assert.rejects(async () => chat[name]({}), { code: 60004, message: new RegExp(`^${name}:`) }, name);
+  });
+
+  test(`${face} refuses with a code what was asked without options`, async () => {
+    const signalling = Face === Chat ? ['invite', 'inviteInGroup', 'accept', 'reject', 'cancel', 'modifyInvitation'] : [];
+    for (const name of [...WITH_OPTIONS, ...signalling]) await assert.rejects(() => chat[name](), { code: 2100, message: new RegExp(`^${name}:`) }, name);
   });
 
   test(`${face} knows no message, and hands none on that is none`, () => {

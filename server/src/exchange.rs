@@ -4,7 +4,7 @@
 use call::SeatId;
 use carillon_call as call;
 use carillon_chat::SessionId;
-use carillon_proto::gateway::{ErrorBody, Event, MediaState, Offer, TrackName, Volume, code};
+use carillon_proto::gateway::{self, ErrorBody, Event, MediaState, Offer, TrackName, Volume, code};
 use carillon_proto::id::{AppId, RoomId, UserId};
 use carillon_proto::user_sig::Privileges;
 use carillon_sfu as sfu;
@@ -268,16 +268,22 @@ impl Exchange {
                     .collect(),
                 speaker: speaker.and_then(|p| self.user_of(p)),
             }),
-            sfu::Event::Quality { room, users } => self.to_room(room, |room| Event::RoomQuality {
-                room,
-                users: (users.iter())
-                    .filter_map(|&(p, q)| {
-                        let (uplink, downlink) = (q.uplink, q.downlink);
-                        Some(carillon_proto::gateway::Quality { user: self.user_of(p)?, uplink, downlink })
-                    })
-                    .collect(),
-            }),
+            sfu::Event::Quality { room, users } => self.quality(room, &users),
         }
+    }
+
+    /// Everybody's grades to all; the figures behind them to oneself.
+    fn quality(&self, room: RoomKey, users: &[(ParticipantId, sfu::Quality)]) -> Vec<Step> {
+        let grade = |&(p, q): &(ParticipantId, sfu::Quality)| {
+            Some(gateway::Quality { user: self.user_of(p)?, uplink: q.uplink, downlink: q.downlink })
+        };
+        let grades: Vec<gateway::Quality> = users.iter().filter_map(grade).collect();
+        let own: BTreeMap<SeatId, gateway::OwnQuality> =
+            users.iter().map(|(p, quality)| (SeatId(p.0), own_quality(quality))).collect();
+        self.to_seats(room, |room, seat| {
+            let (users, own) = (grades.clone(), own.get(&seat).copied());
+            Event::RoomQuality { room, users, own }
+        })
     }
 
     fn transport(&self, who: ParticipantId, event: call::MediaEvent, state: MediaState) -> Vec<Step> {
@@ -302,11 +308,16 @@ impl Exchange {
     }
 
     fn to_room(&self, key: RoomKey, event: impl Fn(RoomId) -> Event) -> Vec<Step> {
+        let event = self.rooms.get(&key).map(|at| event(at.1.clone()));
+        event.map_or_else(Vec::new, |event| self.to_seats(key, |_, _| event.clone()))
+    }
+
+    /// To each what is made for it.
+    fn to_seats(&self, key: RoomKey, event: impl Fn(RoomId, SeatId) -> Event) -> Vec<Step> {
         let Some(at) = self.rooms.get(&key) else { return Vec::new() };
         let Some(place) = self.places.get(at) else { return Vec::new() };
-        let event = event(at.1.clone());
-        let sessions = place.seats.iter().filter_map(|seat| self.seats.get(seat)?.session);
-        sessions.map(|session| Step::Push { session, event: event.clone() }).collect()
+        let sessions = place.seats.iter().filter_map(|seat| Some((*seat, self.seats.get(seat)?.session?)));
+        sessions.map(|(seat, session)| Step::Push { session, event: event(at.1.clone(), seat) }).collect()
     }
 
     fn place(&mut self, app: AppId, room: &RoomId, seat: SeatId) -> (RoomKey, usize) {
@@ -354,6 +365,34 @@ impl Exchange {
 
 /// A wanted user who is not in the room (left a moment ago): the section stays empty.
 const NOBODY: ParticipantId = ParticipantId(u64::MAX);
+
+fn own_quality(quality: &sfu::Quality) -> gateway::OwnQuality {
+    let (up, down) = (quality.up, quality.down);
+    gateway::OwnQuality {
+        uplink: gateway::UplinkQuality {
+            loss_percent: up.loss_percent,
+            burst_packets: up.burst_packets,
+            round_trip_ms: up.round_trip_ms,
+            jitter_ms: up.jitter_ms,
+            kbps: up.kbps,
+            nack_interval_ms: up.nack_interval_ms,
+            nack_copies: up.nack_copies,
+            congested: up.congested,
+        },
+        downlink: gateway::DownlinkQuality {
+            loss_percent: down.loss_percent,
+            burst_packets: down.burst_packets,
+            round_trip_ms: down.round_trip_ms,
+            jitter_ms: down.jitter_ms,
+            kbps: down.kbps,
+            video_copies: down.video_copies,
+            audio_copies: down.audio_copies,
+            red_depth: down.red_depth,
+            playout_delay_ms: down.playout_delay_ms,
+            congested: down.congested,
+        },
+    }
+}
 
 fn participant(seat: SeatId) -> ParticipantId {
     ParticipantId(seat.0)

@@ -41,7 +41,13 @@ pub enum Event {
     RoomVolumes { room: RoomId, volumes: Vec<Volume>, speaker: Option<UserId> },
     /// Every 2 s.
     #[serde(rename = "room.quality")]
-    RoomQuality { room: RoomId, users: Vec<Quality> },
+    RoomQuality {
+        room: RoomId,
+        users: Vec<Quality>,
+        /// What the server measured of one's own connection and how it repairs it; others are not told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        own: Option<OwnQuality>,
+    },
     /// One's media connection: `connected`, `lost` (restart ICE), `closed` (make a new one).
     #[serde(rename = "room.media")]
     RoomMedia { room: RoomId, state: MediaState },
@@ -227,6 +233,52 @@ pub struct Quality {
     pub user: UserId,
     pub uplink: u8,
     pub downlink: u8,
+}
+
+/// What is behind one's grades. Zero where nothing is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnQuality {
+    pub uplink: UplinkQuality,
+    pub downlink: DownlinkQuality,
+}
+
+/// From the client to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UplinkQuality {
+    /// Of packets, before repair.
+    pub loss_percent: u8,
+    /// Packets lost in a row, on average, rounded.
+    pub burst_packets: u16,
+    pub round_trip_ms: u32,
+    pub jitter_ms: u32,
+    /// What one is told that one may send.
+    pub kbps: u32,
+    /// How soon a packet is asked for again, and in how many messages each time.
+    pub nack_interval_ms: u32,
+    pub nack_copies: u8,
+    /// A queue stands on the path: repair is held back.
+    pub congested: bool,
+}
+
+/// From the server to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DownlinkQuality {
+    pub loss_percent: u8,
+    pub burst_packets: u16,
+    pub round_trip_ms: u32,
+    pub jitter_ms: u32,
+    /// What the path is taken to bear.
+    pub kbps: u32,
+    /// How often each packet leaves again unasked.
+    pub video_copies: u8,
+    pub audio_copies: u8,
+    /// How many packets of older sound each packet of sound carries.
+    pub red_depth: u8,
+    /// The least delay that video players are asked for.
+    pub playout_delay_ms: u32,
+    pub congested: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! The whole vocabulary of the media engine: what it is told, what it wants done or known.
 
 use crate::playout::TapId;
+use crate::quality::{DownlinkFigures, UplinkFigures};
 use crate::transport::Codec;
 use carillon_proto::frame::FrameCodec;
 use carillon_proto::gateway::TrackName;
@@ -213,6 +214,9 @@ pub enum Event {
 pub struct Quality {
     pub uplink: u8,
     pub downlink: u8,
+    /// What is behind the grades.
+    pub up: UplinkFigures,
+    pub down: DownlinkFigures,
 }
 
 /// Where a datagram came in and from whom; answers go back the same way.

@@ -29,5 +29,6 @@ mod testing;
 
 pub use command::*;
 pub use playout::{FeedFact, FeedRefusal, FrameOutput, TapId, TapOutput};
+pub use quality::{DownlinkFigures, UplinkFigures};
 pub use stats::{DropReason, Stats};
 pub use worker::{Certificate, Worker};

@@ -247,6 +247,7 @@ impl Connection {
         let congested = self.downlink.is_congested(now) || loss_ratio.is_none() && slow;
         self.plan = plan::send_plan(Downlink {
             loss_ratio,
+            burst_packets: self.downlink.burst_packets(),
             reported,
             round_trip: self.shortest_round_trip(),
             usual_round_trip: self.round_trip,

@@ -13,6 +13,52 @@ pub(crate) struct Path {
     pub(crate) alive: bool,
 }
 
+/// What was measured of a publisher's way to this server, and what its repair chose by that. Zero where unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UplinkFigures {
+    /// Of packets that do not come by themselves.
+    pub loss_percent: u8,
+    /// Packets lost in a row, on average, rounded.
+    pub burst_packets: u16,
+    pub round_trip_ms: u32,
+    pub jitter_ms: u32,
+    /// What it is told that it may send.
+    pub kbps: u32,
+    /// From one request for the same packet to the next, and in how many messages each goes out.
+    pub nack_interval_ms: u32,
+    pub nack_copies: u8,
+    pub congested: bool,
+}
+
+/// The same of the way to a subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DownlinkFigures {
+    /// Of packets that leave, repeats among them.
+    pub loss_percent: u8,
+    pub burst_packets: u16,
+    pub round_trip_ms: u32,
+    pub jitter_ms: u32,
+    /// What its path is taken to bear.
+    pub kbps: u32,
+    /// How often a packet of video and of sound leaves again unasked, and how much older sound each carries.
+    pub video_copies: u8,
+    pub audio_copies: u8,
+    pub red_depth: u8,
+    /// The longest delay that any of its video players is asked for.
+    pub playout_delay_ms: u32,
+    pub congested: bool,
+}
+
+/// A share of one in hundredths.
+pub(crate) fn percent(ratio: f64) -> u8 {
+    (ratio.clamp(0.0, 1.0) * 100.0).round() as u8
+}
+
+/// Beyond 2^32 there are no delays.
+pub(crate) fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
 const UNKNOWN: u8 = 0;
 const DOWN: u8 = 6;
 

@@ -185,6 +185,8 @@ impl Worker {
             datagrams_out,
             bytes_out,
             transports: all.transports,
+            congested: all.congested,
+            repeating: all.repeating,
             participants: all.participants,
             rooms: self.rooms.len() as u64,
             publications: all.publications,

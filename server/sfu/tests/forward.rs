@@ -172,6 +172,9 @@ fn loudness_and_quality_are_told_in_their_rhythm() {
     assert!((3..=5).contains(&quality.len()));
     assert_eq!(quality[1][0].1.uplink, 1);
     assert_eq!(quality[1][1].1.downlink, 1);
+    let (up, down) = (quality[1][0].1.up, quality[1][1].1.down);
+    assert!(up.loss_percent == 0 && up.nack_copies >= 1 && up.nack_interval_ms > 0 && up.kbps > 0, "{up:?}");
+    assert!(down.video_copies == 0 && down.red_depth == 0 && down.kbps > 0 && !down.congested, "{down:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! holds up every one.
 
 use super::least::Least;
+use super::policer::{Limit, Policer};
 use super::rate::RateControl;
 use super::throughput::Throughput;
 use super::{Bounds, Usage};
@@ -42,6 +43,8 @@ const DEEP_US: i64 = 1_200_000;
 const CHANCE_MAX: f64 = 0.9;
 /// What each packet that came in order leaves of the patience for others.
 const REORDER_KEPT: f64 = 0.998;
+/// What each lost packet leaves of what earlier ones said of bursts.
+const BURSTS_KEPT: f64 = 0.995;
 /// Packets over which loss is smoothed, about.
 const SMOOTHED_OVER: f64 = 150.0;
 
@@ -61,6 +64,7 @@ pub(crate) struct DownlinkPath {
     front: Option<u16>,
     goodput: Throughput,
     rate: RateControl,
+    policer: Policer,
     /// When a queue was seen to stand last.
     stood: Option<Instant>,
     loss_by_chance: f64,
@@ -69,6 +73,7 @@ pub(crate) struct DownlinkPath {
     /// When a queue dropped last.
     dropped: Option<Instant>,
     reorder_us: f64,
+    bursts: Bursts,
     loss_ratio: Option<f64>,
     /// When that was measured last.
     measured: Instant,
@@ -108,6 +113,32 @@ enum Fate {
     Arrived,
 }
 
+/// How long packets are lost in a row.
+#[derive(Debug, Default)]
+struct Bursts {
+    lost: f64,
+    begun: f64,
+    inside: bool,
+}
+
+impl Bursts {
+    fn note(&mut self, fate: Fate) {
+        match fate {
+            Fate::Unknown => {}
+            Fate::Arrived => self.inside = false,
+            Fate::Missing => {
+                let begins = !std::mem::replace(&mut self.inside, true);
+                self.lost = self.lost * BURSTS_KEPT + 1.0;
+                self.begun = self.begun * BURSTS_KEPT + f64::from(u8::from(begins));
+            }
+        }
+    }
+
+    fn mean(&self) -> f64 {
+        if self.begun > 0.0 { self.lost / self.begun } else { 0.0 }
+    }
+}
+
 impl DownlinkPath {
     pub(crate) fn new(now: Instant, bounds: Bounds) -> Self {
         Self {
@@ -121,11 +152,13 @@ impl DownlinkPath {
             front: None,
             goodput: Throughput::default(),
             rate: RateControl::new(bounds),
+            policer: Policer::new(now),
             stood: None,
             loss_by_chance: 0.0,
             usual_loss: 0.0,
             dropped: None,
             reorder_us: 0.0,
+            bursts: Bursts::default(),
             loss_ratio: None,
             measured: now,
         }
@@ -180,6 +213,11 @@ impl DownlinkPath {
         self.settle(now);
     }
 
+    /// Packets lost in a row, on average; zero where none was.
+    pub(crate) fn burst_packets(&self) -> f64 {
+        self.bursts.mean()
+    }
+
     /// How late packets come that others overtook.
     pub(crate) fn reorder(&self, now: Instant) -> Duration {
         if self.is_known(now) { Duration::from_micros(self.reorder_us.max(0.0) as u64) } else { Duration::ZERO }
@@ -198,10 +236,16 @@ impl DownlinkPath {
         // What came tells what would have come but for chance.
         let came = 1.0 - self.loss_by_chance.min(CHANCE_MAX);
         let goodput = self.goodput.bits_per_second(now).map(|bps| (bps as f64 / came) as u64);
+        if let Some(Limit { bps, loss_ratio }) = self.policer.update(now, self.queued(now)) {
+            self.loss_by_chance = self.loss_by_chance.min(loss_ratio);
+            self.rate.update(now, Usage::Over, Some(bps), round_trip);
+            return self.rate.estimate();
+        }
         let usage = match stands {
             true if self.is_short(now) => Usage::Over,
             // Jitter that keeps the order holds up every packet too, and takes none.
             true => Usage::Under,
+            false if self.policer.limits() => Usage::Under,
             false => Usage::Normal,
         };
         self.rate.update(now, usage, goodput, round_trip);
@@ -227,8 +271,13 @@ impl DownlinkPath {
         self.loss_ratio.filter(|_| self.is_known(now))
     }
 
-    /// Every packet waits on the way, or did until a moment ago.
+    /// More than it bears is sent, or was until a moment ago.
     pub(crate) fn is_congested(&self, now: Instant) -> bool {
+        self.queued(now) || self.is_known(now) && self.policer.limits()
+    }
+
+    /// Every packet waits on the way, or did until a moment ago.
+    fn queued(&self, now: Instant) -> bool {
         self.stood.is_some_and(|at| now.saturating_duration_since(at) < CONGESTED_FOR)
     }
 
@@ -261,6 +310,10 @@ impl DownlinkPath {
             }
             all += u32::from(packet.fate != Fate::Unknown);
             lost += u32::from(packet.fate == Fate::Missing);
+            self.bursts.note(packet.fate);
+            if packet.fate != Fate::Unknown {
+                self.policer.note(packet.bytes, packet.fate == Fate::Arrived);
+            }
             self.unsettled = self.unsettled.wrapping_add(1);
         }
         if all > 0 {

@@ -6,8 +6,8 @@
 mod downlink;
 mod groups;
 mod least;
+mod policer;
 mod rate;
-
 mod throughput;
 mod trend;
 

@@ -263,17 +263,19 @@ impl Subscription {
         Lacks::Nothing
     }
 
-    /// Answers a request for `seq`, now or, where the packet may only be late, when it would have come.
+    /// Answers a request for `seq`, now or, where the packet may only be late, when it would have come. `later`: what the
+    /// same request names after it.
     pub(crate) fn repair(
         &mut self,
         publication: &Publication,
         seq: Seq,
+        later: &[Seq],
         outlet: &mut Outlet<'_>,
     ) -> Result<(), DropReason> {
         let source = self.munger.source_of(seq).filter(|_| self.running == Some(publication.epoch()));
         let (source, out) = source.ok_or(DropReason::RepairGone)?;
         let packet = publication.history().get(source).ok_or(DropReason::RepairGone)?;
-        if self.is_carried(packet, outlet) {
+        if self.is_carried(packet, seq, later, outlet) {
             return Err(DropReason::RepairCarried);
         }
         // It left when it came. Who asked for it then had not seen what is under way since.

@@ -10,7 +10,7 @@ use crate::recovery::plan::CopyPlan;
 use crate::recovery::red::Blocks;
 use crate::transport::{Codec, Kind};
 use crate::{DropReason, Stats};
-use carillon_proto::rtp::{RtpTime, SeqExt};
+use carillon_proto::rtp::{RtpTime, Seq, SeqExt};
 
 impl Subscription {
     pub(super) fn send(&mut self, history: &History, packet: &Packet, outlet: &mut Outlet<'_>) {
@@ -43,10 +43,17 @@ impl Subscription {
         }
     }
 
+    pub(crate) fn takes_red(&self) -> bool {
+        self.codecs.iter().any(|codec| codec.red.is_some())
+    }
+
     /// Newer packets bring it too. An answer would come later than those, and teach the player to wait for the latest.
-    pub(super) fn is_carried(&mut self, packet: &Packet, outlet: &Outlet<'_>) -> bool {
-        let called = self.called(packet.codec);
-        called.is_some_and(|called| called.red_pt.is_some() && outlet.plan.red.depth > 0 && outlet.plan.red.suffices)
+    /// Not where a burst took those as well, so that they are among what is asked for `later`.
+    pub(super) fn is_carried(&mut self, packet: &Packet, seq: Seq, later: &[Seq], outlet: &Outlet<'_>) -> bool {
+        let red = outlet.plan.red;
+        let takes = self.called(packet.codec).is_some_and(|called| called.red_pt.is_some());
+        let mut carriers = (1..=u16::from(red.depth)).map(|n| Seq(seq.0.wrapping_add(n)));
+        takes && red.suffices && carriers.any(|carrier| !red.bursts || !later.contains(&carrier))
     }
 
     /// Header, payload, seal: straight into the buffer that the socket sends from.

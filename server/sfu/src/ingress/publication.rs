@@ -292,6 +292,15 @@ impl Publication {
         self.nack.reorder()
     }
 
+    /// Packets missed in a row, on average.
+    pub(crate) fn burst_packets(&self) -> f64 {
+        self.nack.burst_packets()
+    }
+
+    pub(crate) fn nack_plan(&self) -> NackPlan {
+        self.plan
+    }
+
     pub(crate) fn nack_due(&self) -> Option<Instant> {
         self.nack.next_due()
     }

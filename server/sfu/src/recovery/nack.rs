@@ -13,6 +13,8 @@ const MISSING_MAX: usize = 1_000;
 const ORDER_LEAVES: f64 = 0.999;
 const LATE_LEAVES: f64 = 0.985;
 const REPAIR_LEAVES: f64 = 0.98;
+/// Of one hole in the mean length of all.
+const BURST_WEIGHT: f64 = 0.05;
 /// Without a packet for this long nothing is asked for ahead: the stream has paused, or the path is dead.
 const AHEAD_WITHIN: Duration = Duration::from_millis(500);
 
@@ -31,6 +33,8 @@ pub(crate) struct NackGenerator {
     /// The newest number that was ever asked for ahead.
     ahead_to: Option<SeqExt>,
     ahead_due: Option<Instant>,
+    /// Smoothed length of holes.
+    burst: f64,
 }
 
 #[derive(Debug)]
@@ -92,6 +96,7 @@ impl NackGenerator {
         }
         if first < seq.0 {
             self.due_at(due);
+            self.burst += BURST_WEIGHT * ((seq.0 - first) as f64 - self.burst);
         }
         let mut lost = first - (highest.0 + 1);
         while self.missing.len() > MISSING_MAX {
@@ -111,6 +116,11 @@ impl NackGenerator {
     /// The next time `poll` has something to do.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.next_due
+    }
+
+    /// How many packets are missed at once, on average.
+    pub(crate) fn burst_packets(&self) -> f64 {
+        self.burst
     }
 
     /// How late packets come that are only out of order.

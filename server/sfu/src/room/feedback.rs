@@ -7,7 +7,7 @@ use crate::transport::Kind;
 use crate::{DropReason, ParticipantId, Path};
 use carillon_proto::rtcp::sender_report::SenderInfo;
 use carillon_proto::rtcp::{self, Nack, ReportBlock, Rtcp, Twcc, Xr, xr::XrItem};
-use carillon_proto::rtp::Ssrc;
+use carillon_proto::rtp::{Seq, Ssrc};
 
 /// Numbers looked at in one NACK: an honest one asks for a burst, a forged one for 5,000 in a datagram.
 const NACKED_MAX: usize = 500;
@@ -90,9 +90,10 @@ impl Room {
         let publication = subscription.publication.and_then(|p| self.publications.get(p));
         let Some(publication) = publication else { return };
         let Some(mut outlet) = connection.outlet(context) else { return };
-        for seq in nack.seqs().take(NACKED_MAX) {
+        let asked: Vec<Seq> = nack.seqs().take(NACKED_MAX).collect();
+        for (at, seq) in asked.iter().enumerate() {
             outlet.stats.nacks_in += 1;
-            if let Err(reason) = subscription.repair(publication, seq, &mut outlet) {
+            if let Err(reason) = subscription.repair(publication, *seq, &asked[at + 1..], &mut outlet) {
                 outlet.stats.count_drop(reason);
             }
         }

@@ -13,7 +13,7 @@ use crate::egress::{Lacks, Subscription};
 use crate::ingress::Publication;
 use crate::participant::{Connection, Participant};
 use crate::recovery::keyframe::Wish;
-use crate::recovery::plan;
+use crate::recovery::plan::{self, SendPlan};
 use crate::slab::Slab;
 use crate::speaker::Speakers;
 use crate::transport::TransportEvent;
@@ -40,6 +40,8 @@ pub(crate) struct Room {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Census {
     pub(crate) transports: u64,
+    pub(crate) congested: u64,
+    pub(crate) repeating: u64,
     pub(crate) participants: u64,
     pub(crate) publications: u64,
     pub(crate) subscriptions: u64,
@@ -49,6 +51,8 @@ impl Census {
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             transports: self.transports + other.transports,
+            congested: self.congested + other.congested,
+            repeating: self.repeating + other.repeating,
             participants: self.participants + other.participants,
             publications: self.publications + other.publications,
             subscriptions: self.subscriptions + other.subscriptions,
@@ -80,8 +84,11 @@ impl Room {
     }
 
     pub(crate) fn census(&self) -> Census {
+        let plans = || self.members.iter().filter_map(|(_, m)| Some(m.connection.as_ref()?.plan));
         Census {
-            transports: self.members.iter().filter(|(_, m)| m.connection.is_some()).count() as u64,
+            transports: plans().count() as u64,
+            congested: plans().filter(|plan| plan.congested).count() as u64,
+            repeating: plans().filter(SendPlan::repeats).count() as u64,
             participants: self.members.len() as u64,
             publications: self.publications.iter().filter(|(_, p)| p.live).count() as u64,
             subscriptions: self.subscriptions.len() as u64,

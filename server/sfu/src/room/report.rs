@@ -2,6 +2,7 @@
 
 use super::Room;
 use crate::context::{Context, Timer};
+use crate::egress::Subscription;
 use crate::ingress::{PathState, Publication};
 use crate::participant::{Connection, Participant};
 use crate::quality::{self, Path};
@@ -9,7 +10,7 @@ use crate::recovery::copies::Due;
 use crate::recovery::plan;
 use crate::slab::Slab;
 use crate::transport::Kind;
-use crate::{Event, ParticipantId, Quality};
+use crate::{DownlinkFigures, Event, ParticipantId, Quality, UplinkFigures};
 use carillon_proto::rtcp::sender_report::SenderInfo;
 use carillon_proto::rtcp::xr::Dlrr;
 use carillon_proto::rtcp::{self, CompactNtp, ReportBlock};
@@ -228,10 +229,53 @@ impl Room {
         let alive = !connection.lost;
         let round_trip = connection.round_trip;
         let (loss_ratio, jitter) = self.uplink_of(connection, now);
-        let uplink = quality::grade(Path { loss_ratio, round_trip, jitter, alive });
+        let up = Path { loss_ratio, round_trip, jitter, alive };
         let (loss_ratio, jitter) = self.downlink_of(connection, now);
-        let downlink = quality::grade(Path { loss_ratio, round_trip, jitter, alive });
-        Some(Quality { uplink, downlink })
+        let down = Path { loss_ratio, round_trip, jitter, alive };
+        Some(Quality {
+            uplink: quality::grade(up),
+            downlink: quality::grade(down),
+            up: self.uplink_figures(connection, now, up),
+            down: self.downlink_figures(connection, down),
+        })
+    }
+
+    /// What was measured and chosen; of several tracks the worst loss, and the plan of the most eager one.
+    fn uplink_figures(&self, connection: &Connection, now: Instant, path: Path) -> UplinkFigures {
+        let publications = connection.inbound.iter().filter_map(|section| self.publications.get(section.publication));
+        let on: Vec<&Publication> = publications.filter(|p| p.is_on(now)).collect();
+        UplinkFigures {
+            loss_percent: quality::percent(path.loss_ratio.unwrap_or(0.0)),
+            burst_packets: on.iter().map(|p| p.burst_packets()).fold(0.0, f64::max).round() as u16,
+            round_trip_ms: path.round_trip.map_or(0, quality::millis),
+            jitter_ms: quality::millis(path.jitter),
+            kbps: kbps(connection.told_bps),
+            nack_interval_ms: on.iter().map(|p| p.nack_plan().interval).min().map_or(0, quality::millis),
+            nack_copies: on.iter().map(|p| p.nack_plan().copies).max().unwrap_or(0),
+            congested: connection.uplink.is_congested(now),
+        }
+    }
+
+    fn downlink_figures(&self, connection: &Connection, path: Path) -> DownlinkFigures {
+        let plan = connection.plan;
+        let subscriptions = connection.outgoing.values().filter_map(|key| self.subscriptions.get(*key));
+        let reds = subscriptions.clone().filter(|s| s.kind == Kind::Audio).any(Subscription::takes_red);
+        let (audio, red_depth) = if reds { (plan.red.copies, plan.red.depth) } else { (plan.audio, 0) };
+        let video = subscriptions.filter(|s| s.kind == Kind::Video).filter_map(|s| s.publication);
+        let lateness = video.filter_map(|key| self.publications.get(key)).map(Publication::lateness);
+        let playout_delay = lateness.map(|late| plan::playout_delay(late, plan.repair_time)).max();
+        DownlinkFigures {
+            loss_percent: quality::percent(path.loss_ratio.unwrap_or(0.0)),
+            burst_packets: connection.downlink.burst_packets().round() as u16,
+            round_trip_ms: path.round_trip.map_or(0, quality::millis),
+            jitter_ms: quality::millis(path.jitter),
+            kbps: kbps(connection.downlink_bps),
+            video_copies: plan.video.count,
+            audio_copies: audio.count,
+            red_depth,
+            playout_delay_ms: playout_delay.map_or(0, quality::millis),
+            congested: plan.congested,
+        }
     }
 
     /// Of either way of a connection, 0…1.
@@ -302,6 +346,10 @@ fn worse(a: Option<f64>, b: Option<f64>) -> Option<f64> {
         (Some(a), Some(b)) => Some(a.max(b)),
         (a, b) => a.or(b),
     }
+}
+
+fn kbps(bps: u64) -> u32 {
+    u32::try_from(bps / 1_000).unwrap_or(u32::MAX)
 }
 
 fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

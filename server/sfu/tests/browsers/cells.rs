@@ -85,13 +85,14 @@ fn held(name: &str) -> Vec<Bound> {
             vec![Least(Fps, 27.0), Least(Stoi, 0.93), Most(DownlinkTimes, 1.3)]
         }
         "loss80long" => vec![Least(Fps, 15.0), Least(Stoi, 0.85), Most(Drops, 0.0)],
-        "burst30" => vec![Least(Fps, 22.0), Least(Stoi, 0.82)],
+        "burst30" => vec![Least(Fps, 22.0), Least(Stoi, 0.93), Most(Concealed, 3.0)],
         "outages" => vec![Least(Fps, 22.0)],
         "all50" => vec![Least(Fps, 20.0), Least(Stoi, 0.90)],
         "rtt200loss30" => vec![Least(Fps, 25.0), Least(Stoi, 0.90)],
         "rtt200loss50" => vec![Least(Fps, 20.0), Least(Stoi, 0.90)],
         "hd30" | "hd50" | "hd70" => vec![Least(Fps, 13.0), Most(Freeze, 4.0), Least(Stoi, 0.90)],
         "fullhd30" => vec![Least(Fps, 25.0), Least(Stoi, 0.90)],
+        "policed600down" => vec![Least(Fps, 20.0), Least(Stoi, 0.90), Most(DownlinkTimes, 3.0)],
         "cap600up" => vec![Least(Fps, 15.0), Least(Stoi, 0.93), Most(QueueP95Ms, 210.0)],
         _ => Vec::new(),
     }
@@ -166,13 +167,15 @@ fn far_and_wide() -> [Cell; 3] {
     ]
 }
 
-fn caps() -> [Cell; 5] {
+fn caps() -> [Cell; 6] {
     let wide = Camera { max_bps: 1_500_000.0, ..Camera::SD };
     let capped = |kbps, percent| Profile { kbps, queue_ms: 200.0, ..loss(percent) };
     let cap = |name: &str, weather| {
         let at = cell(name, weather).camera(wide).scene(Scene::Lift).least(&[(Stoi, 0.95)]);
         at.most(&[(LongestMs, 1_000.0), (QueueP95Ms, 150.0), (BackMs, 10_000.0)])
     };
+    // No delay tells of this one.
+    let policed = Weather { downlink: Profile { kbps: 600.0, queue_ms: 40.0, ..plain() }, ..clear() };
     let shared = Weather { uplink: capped(1_200.0, 0.0), ..clear() };
     [
         cap("cap600up", Weather { uplink: capped(600.0, 0.0), ..clear() }),
@@ -180,6 +183,7 @@ fn caps() -> [Cell; 5] {
         cell("cap500loss20up", Weather { uplink: capped(500.0, 20.0), ..clear() }).least(&[(Fps, 15.0), (Stoi, 0.90)]),
         cell("cap500loss20down", Weather { downlink: capped(500.0, 20.0), ..clear() })
             .least(&[(Fps, 15.0), (Stoi, 0.90)]),
+        cell("policed600down", policed).least(&[(Fps, 15.0), (Stoi, 0.90)]).most(&[(DownlinkTimes, 2.0)]),
         cell("cap1200of2", shared).camera(wide).scene(Scene::SharedUplink).most(&[(Share, 2.0)]),
     ]
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub(crate) struct Downlink {
     /// Share of packets that chance takes, from transport-cc, 0…1. `None`: the subscriber sends none.
     pub(crate) loss_ratio: Option<f64>,
+    /// Packets lost in a row, on average.
+    pub(crate) burst_packets: f64,
     /// The worst that its receiver reports say of audio and of video.
     pub(crate) reported: [f64; 2],
     /// The shortest of late, and the usual one. `None` until measured.
@@ -50,6 +52,8 @@ pub(crate) struct RedPlan {
     pub(crate) depth: u8,
     /// Few gaps are left: requests need no answer.
     pub(crate) suffices: bool,
+    /// Except where a burst takes those packets too that carry it.
+    pub(crate) bursts: bool,
 }
 
 /// How often each packet leaves again unasked.
@@ -65,7 +69,7 @@ impl CopyPlan {
 }
 
 impl RedPlan {
-    pub(crate) const NONE: Self = Self { copies: CopyPlan::NONE, depth: 0, suffices: false };
+    pub(crate) const NONE: Self = Self { copies: CopyPlan::NONE, depth: 0, suffices: false, bursts: false };
 }
 
 impl SendPlan {
@@ -79,6 +83,11 @@ impl SendPlan {
         congested: false,
         repair_time: Duration::ZERO,
     };
+
+    /// Some packets leave more than once, unasked.
+    pub(crate) fn repeats(&self) -> bool {
+        [self.audio, self.video, self.red.copies].iter().any(|copies| copies.count > 0)
+    }
 
     pub(crate) fn copies(&self, kind: Kind) -> CopyPlan {
         match kind {
@@ -112,6 +121,8 @@ const UNREPAIRED: f64 = 0.045;
 const REORDER_FELT: Duration = Duration::from_millis(10);
 /// Below this loss a missing packet is more likely late than lost.
 const LOSS_PATIENT: f64 = 0.05;
+/// Packets are lost in longer rows than by chance alone by this factor: copies and carriers are lost together.
+const BURSTS: f64 = 2.0;
 /// Waits for what is more likely lost than late, and the other way round: below the time that browsers wait for a frame.
 const REORDER_MAX: Duration = Duration::from_millis(60);
 const REORDER_PATIENT_MAX: Duration = Duration::from_millis(800);
@@ -138,7 +149,10 @@ pub(crate) fn send_plan(leg: Downlink) -> SendPlan {
     let [audio, video] = leg.loss_ratio.map_or(unsure, |loss| [loss; 2]);
     // Copies must fit beside what they copy.
     let most = if leg.congested { 0.0 } else { (SPARE_USED * leg.spare - 1.0).clamp(0.0, COPIES_MAX) } as u8;
-    let red = RedPlan { suffices: leg.loss_ratio.is_some() && !leg.congested, ..red_plan(audio, most) };
+    let suffices = leg.loss_ratio.is_some() && !leg.congested;
+    // Chance that does not remember takes 1 / (1 - loss) in a row.
+    let bursts = leg.burst_packets * (1.0 - audio) >= BURSTS;
+    let red = RedPlan { suffices, bursts, ..red_plan(audio, most) };
     let [audio, video] = [(Kind::Audio, audio), (Kind::Video, video)].map(|(kind, loss)| copy_plan(kind, loss, most));
     let loss = leg.loss_ratio.unwrap_or(reported_video);
     let hold = hold(loss, leg.reorder, leg.usual_round_trip);
@@ -162,7 +176,7 @@ fn red_plan(loss_ratio: f64, most: u8) -> RedPlan {
     let found = RED.iter().find(|(loss, ..)| loss_ratio >= *loss);
     found.map_or(RedPlan::NONE, |(_, count, depth)| {
         let copies = CopyPlan { count: most.min(*count), spacing: AUDIO_SPACING };
-        RedPlan { copies, depth: *depth, suffices: false }
+        RedPlan { copies, depth: *depth, suffices: false, bursts: false }
     })
 }
 
@@ -252,6 +266,7 @@ mod tests {
 
     const LEG: Downlink = Downlink {
         loss_ratio: None,
+        burst_packets: 0.0,
         reported: [0.0; 2],
         round_trip: None,
         usual_round_trip: None,
@@ -278,13 +293,25 @@ mod tests {
         for percent in (3..=80).step_by(7) {
             let loss = f64::from(percent) / 100.0;
             let SendPlan { audio, red, .. } = send_plan(Downlink { loss_ratio: Some(loss), ..LEG });
-            let RedPlan { copies, depth, suffices } = red;
+            let RedPlan { copies, depth, suffices, .. } = red;
             assert!(suffices);
             let (sent, chances) = (1 + i32::from(copies.count), 1 + i32::from(depth));
             assert!(loss.powi(sent * chances) < 0.012, "{percent} %");
             // 80 bytes of sound, 60 of headers.
             let alone = (1 + i32::from(audio.count)) * 140;
             assert!(sent * (60 + 84 * chances) <= alone * 5 / 3, "{percent} %");
+        }
+    }
+
+    #[test]
+    fn bursts_are_longer_than_chance_has_them() {
+        // loss %, packets in a row -> bursts
+        let table =
+            [(0, 0.0, false), (30, 1.4, false), (30, 5.0, true), (30, 8.0, true), (70, 3.3, false), (80, 5.0, false)];
+        for (percent, burst_packets, want) in table {
+            let loss_ratio = Some(f64::from(percent) / 100.0);
+            let plan = send_plan(Downlink { loss_ratio, burst_packets, ..LEG });
+            assert_eq!(plan.red.bursts, want, "{percent} % {burst_packets}");
         }
     }
 

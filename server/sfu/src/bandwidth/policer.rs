@@ -20,12 +20,16 @@ const COMPARED_MIN: usize = 4;
 const TRIAL_SETTLES: Duration = Duration::from_millis(500);
 const TRIAL_MAX: Duration = Duration::from_secs(3);
 const TRIAL_SLOTS: usize = 2;
-/// In a trial so much less leaves, and still so much of what came before arrives: then the path is limited.
+/// In a trial so much less leaves, and still so much of what came before arrives, or of what leaves so many times the
+/// share: then the path is limited. Chance does not get better by being asked.
 const TRIAL_SENT: f64 = 0.75;
 const TRIAL_CAME: f64 = 0.7;
+const TRIAL_SPARED: f64 = 2.0;
 /// A limit holds for this time; no other trial is made within that after one that found none.
 const HELD_FOR: Duration = Duration::from_secs(20);
 const REFUTED_FOR: Duration = Duration::from_secs(30);
+/// The same where there is nothing to lose by one.
+const REFUTED_HOPELESS_FOR: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Policer {
@@ -139,17 +143,20 @@ impl Policer {
     }
 
     fn judge(&mut self, now: Instant, since: Instant, busy: Slot) -> Option<Limit> {
+        let refuted = if busy.loss() >= LOSS_HOPELESS { REFUTED_HOPELESS_FOR } else { REFUTED_FOR };
         if self.slots.len() < TRIAL_SLOTS {
             if now >= since + TRIAL_MAX {
-                self.enter(State::Free { from: now + REFUTED_FOR });
+                self.enter(State::Free { from: now + refuted });
             }
             return None;
         }
         let trial = mean(self.slots.make_contiguous());
-        let limited = trial.sent <= TRIAL_SENT * busy.sent && trial.came >= TRIAL_CAME * busy.came;
+        let as_much = trial.came >= TRIAL_CAME * busy.came;
+        let spared = 1.0 - trial.loss() >= TRIAL_SPARED * (1.0 - busy.loss());
+        let limited = trial.sent <= TRIAL_SENT * busy.sent && (as_much || spared);
         self.enter(match limited {
             true => State::Limited { until: now + HELD_FOR },
-            false => State::Free { from: now + REFUTED_FOR },
+            false => State::Free { from: now + refuted },
         });
         limited.then(|| Limit { bps: trial.came as u64, loss_ratio: trial.loss() })
     }
@@ -197,7 +204,8 @@ mod tests {
             loss += 0.1 * (1.0 - arrives - loss);
             let packets = (bps / 10.0 / 8.0 / 100.0) as usize;
             (0..packets).for_each(|n| policer.note(100, (n as f64) < arrives * packets as f64));
-            found = found.or(policer.update(t + Duration::from_millis(100 * (tenth as u64 + 1)), false));
+            let at = t + Duration::from_millis(100 * (tenth as u64 + 1));
+            found = found.or_else(|| policer.update(at, false));
             if policer.limits() && tenth % 10 == 0 {
                 held.push(tenth / 10);
             }

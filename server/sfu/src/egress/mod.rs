@@ -304,15 +304,15 @@ impl Subscription {
             return Err(DropReason::RepairTwice);
         }
         let called = self.called(packet.codec).ok_or(DropReason::NoCodec)?;
-        if !outlet.budget.spend(packet.payload.len()) {
+        let (copies, _) = self.protection(called, outlet);
+        let plan = plan::answer_copies(copies);
+        if !outlet.budget.spend(packet.payload.len() * (1 + usize::from(plan.count))) {
             return Err(DropReason::RepairBudget);
         }
         if !self.send_again(publication.history(), packet, out, called, outlet) {
             return Err(DropReason::RepairGone);
         }
         outlet.stats.rtx_out += 1;
-        let (copies, _) = self.protection(called, outlet);
-        let plan = plan::answer_copies(copies);
         outlet.copies.add(outlet.now, self.stream.ssrc, source, out, plan);
         Ok(())
     }

@@ -64,7 +64,7 @@ gateway: build npm-deps
 browser-deps:
 	.ci/browsers
 
-browser: build npm-deps browser-deps
+browser: build npm-deps browser-deps stream-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:browser
 
 # The vendor's unmodified engines and kits on our modules.

@@ -1,134 +1,151 @@
-// A phone (ffmpeg) and two browsers in one room: everybody sees and hears everybody, told by time codes and beeps.
+// A phone (ffmpeg) and browsers in one room: everybody sees and hears everybody, told by time codes and beeps.
 // CARILLON_FIGURES=1 holds what an idle machine must reach; without it the bounds are those of a machine that does other
 // things, and the figures are printed all the same.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { after, before, describe, it } from 'node:test';
-import { keepPeerConnections, launchChromium } from '../browser/support/browser.mjs';
-import { Server } from '../browser/support/server.mjs';
 import { until } from '../browser/support/user.mjs';
-import { endAll, Player, Pusher } from './support/phone.mjs';
-import { afterSecond, median } from './support/timecode.mjs';
+import { Call } from './support/call.mjs';
+import { LivePusher } from './support/live_pusher.mjs';
+import { Player, Pusher } from './support/phone.mjs';
+import { median } from './support/timecode.mjs';
 
-const run = promisify(execFile);
-const APP = 1400000000;
 const STRICT = Boolean(process.env.CARILLON_FIGURES);
 /** Milliseconds. */
 const BOUNDS = STRICT ? { skew: 60, toPage: 250, toPlayer: 350, back: 2_000 } : { skew: 150, toPage: 1_500, toPlayer: 1_500, back: 10_000 };
 const WATCHED_MS = STRICT ? 15_000 : 6_000;
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const whole = (ms) => `${Math.round(ms)} ms`;
 
 describe('a call of a phone and two browsers', { timeout: 600_000 }, () => {
-  /** @type {Server} */ let server;
-  /** @type {import('playwright-core').Browser} */ let browser;
-  before(async () => {
-    server = await Server.start();
-    browser = await launchChromium();
-  });
-  after(async () => {
-    endAll();
-    await browser?.close();
-    await server?.stop();
-  });
+  const call = new Call();
+  before(() => call.start());
+  after(() => call.end());
 
-  const carillon = async (...args) =>
-    (await run(process.env.CARILLON_BIN, args, { env: { ...process.env, ...server.env } })).stdout.trim();
-  const pushUrl = (room, user) => carillon('url', '--room', room, '--user', user, '--as', 'rtmp-publish');
-  const playUrl = (room, user, from) => carillon('url', '--room', room, '--user', user, '--as', 'rtmp-play', '--from', from);
+  /** @param {import('./support/phone.mjs').Player} player */
+  const played = (player, pictures) => until(() => player.ages().length > pictures,
+    () => `${player.ages().length} pictures for the phone\n${player.log}\n${call.server.log.slice(-3000)}`);
 
-  async function enter(room, user) {
-    // The page's policy keeps scripts of others out; these are the test's.
-    const context = await browser.newContext({ bypassCSP: true });
-    await context.addInitScript(keepPeerConnections);
-    const page = await context.newPage();
-    page.on('pageerror', (error) => console.log(user, String(error)));
-    await page.goto(server.origin);
-    const script = await readFile(new URL('./support/page.js', import.meta.url), 'utf8');
-    await page.addScriptTag({ type: 'module', content: script });
-    await page.waitForFunction(() => globalThis.enterCall);
-    const userSig = await carillon('user-sig', '--user', user);
-    await page.evaluate((whom) => globalThis.enterCall(whom), { app: APP, user, userSig, room: Number(room) });
-    return page;
+  /** What the phone's recording of a page says. @param {import('./support/phone.mjs').Player} player */
+  async function judge(player, page) {
+    await player.stop();
+    const judged = await player.judge(await page.evaluate(() => globalThis.sentBeeps()));
+    await player.forget();
+    assert.deepEqual([judged.backwards, judged.gaps], [0, 0], 'steps back and gaps in what the phone got');
+    return judged;
   }
 
-  /** Ages of pictures and lateness of beeps that a page has of a user, from now on until there are enough. */
-  async function watch(page, user, forMs) {
-    const all = { frames: [], beeps: [] };
-    const started = Date.now();
-    await until(async () => {
-      const { frames, beeps } = await page.evaluate((whom) => globalThis.takeSeen(whom), user);
-      all.frames.push(...frames.filter(([, age]) => age !== null).map(([, age]) => age));
-      all.beeps.push(...beeps);
-      return all.frames.length > 20 && all.beeps.length > 3 && Date.now() - started > forMs;
-    }, () => `${user}: ${all.frames.length} pictures, ${all.beeps.length} beeps\n${server.log.slice(-3000)}`);
-    const picture = median(all.frames);
-    return { picture, skew: median(all.beeps.map((at) => afterSecond(at - picture))), frames: all.frames.length };
-  }
+  const inTime = (skew, what) => assert.ok(Math.abs(skew) <= BOUNDS.skew, `${what}: sound ${whole(skew)} behind the picture`);
 
   it('everybody_sees_and_hears_everybody', async () => {
-    const room = '7001';
-    const [amy, ben] = await Promise.all([enter(room, 'amy'), enter(room, 'ben')]);
-    const pusher = new Pusher(await pushUrl(room, 'phone'));
-    const player = new Player(await playUrl(room, 'phone', 'amy'));
-    await watch(amy, 'phone', 0);
-    await watch(ben, 'phone', 0);
-    const seen = await watch(amy, 'phone', WATCHED_MS);
-    const behind = pusher.behind();
-    await watch(ben, 'amy', 0);
-    await until(() => player.ages().length > 100, () => `${player.ages().length} pictures for the phone\n${player.log}`);
+    const room = call.room();
+    const [amy, ben] = await Promise.all([call.enter(room, 'amy'), call.enter(room, 'ben')]);
+    const pusher = new Pusher(await call.pushUrl(room, 'phone'));
+    const player = new Player(await call.playUrl(room, 'phone', 'amy'));
+    await call.watch(amy, 'phone');
+    await call.watch(ben, 'phone');
+    await played(player, 100);
     // A player begins with the last keyframe and works off what came while it looked at the stream: not what it shows then.
     const settled = Date.now();
-    await wait(WATCHED_MS);
+    const [seen, between] = await Promise.all([call.watch(amy, 'phone', WATCHED_MS), call.watch(ben, 'amy', WATCHED_MS, amy)]);
+    const behind = pusher.behind();
     const ages = player.ages(settled);
     const began = player.frames[0].at - player.started;
-    await player.stop();
-    const judged = await player.judge();
-    await player.forget();
+    const judged = await judge(player, amy);
     await pusher.stop();
-    console.log(`phone -> page: picture ${seen.picture} ms old, sound ${seen.skew.toFixed(0)} ms behind it; ${behind} ms wait for the encoder`);
-    console.log(`page -> phone: picture ${median(ages)} ms old, sound ${judged.skew.toFixed(0)} ms behind it; first after ${began} ms`);
-    assert.ok(Math.abs(seen.skew) <= BOUNDS.skew, `lips of the phone: ${seen.skew} ms`);
-    assert.ok(seen.picture <= BOUNDS.toPage, `the phone's picture is ${seen.picture} ms old`);
-    assert.ok(Math.abs(judged.skew) <= BOUNDS.skew, `lips at the phone: ${judged.skews}`);
-    assert.ok(median(ages) <= BOUNDS.toPlayer, `a picture at the phone is ${median(ages)} ms old`);
-    assert.deepEqual([judged.backwards, judged.gaps], [0, 0], 'steps back and gaps in what the phone got');
+    const parts = await call.parts();
+    const own = median(Object.values(await amy.evaluate(() => globalThis.sentBeeps())));
+    console.log(`phone -> page: picture ${whole(seen.picture)} old (${whole(parts.toRoom)} in this server), sound ${whole(seen.skew)} behind it; ${whole(behind)} wait for the encoder`);
+    console.log(`page -> phone: picture ${whole(median(ages))} old (${whole(parts.toPlayers)} in this server), sound ${whole(judged.skew)} behind it (and ${whole(own)} in the page); first after ${whole(began)}`);
+    console.log(`page -> page: picture ${whole(between.picture)} old, sound ${whole(between.skew)} behind it`);
+    console.log(`page -> phone, each beep: ${judged.skews.map((s) => Math.round(s))}`);
+    inTime(seen.skew, 'lips of the phone');
+    inTime(judged.skew, `lips at the phone (${judged.skews})`);
+    assert.ok(seen.picture <= BOUNDS.toPage, `the phone's picture is ${whole(seen.picture)} old`);
+    assert.ok(median(ages) <= BOUNDS.toPlayer, `a picture at the phone is ${whole(median(ages))} old`);
   });
 
   it('a_phone_that_dies_comes_back_to_its_place', async () => {
-    const room = '7002';
-    const amy = await enter(room, 'amy');
-    const url = await pushUrl(room, 'phone');
+    const room = call.room();
+    const amy = await call.enter(room, 'amy');
+    const url = await call.pushUrl(room, 'phone');
     let pusher = new Pusher(url);
-    await watch(amy, 'phone', 0);
+    await call.watch(amy, 'phone');
     await pusher.stop('SIGKILL');
     await wait(1_000);
-    await amy.evaluate((whom) => globalThis.takeSeen(whom), 'phone');
+    await call.take(amy, 'phone');
     pusher = new Pusher(url);
-    const started = Date.now();
-    const again = await watch(amy, 'phone', 3_000);
-    const frame = await amy.evaluate(() => globalThis.client.participants.map((p) => p.user ?? p));
-    assert.ok(JSON.stringify(frame).includes('phone'), 'the seat was kept');
-    console.log(`back: ${Date.now() - started} ms for ${again.frames} pictures, sound ${again.skew.toFixed(0)} ms behind`);
-    assert.ok(Math.abs(again.skew) <= BOUNDS.skew, `lips after the return: ${again.skew} ms`);
+    const again = await call.watch(amy, 'phone', 3_000);
+    const users = await amy.evaluate(() => globalThis.client.participants.map((p) => p.user ?? p));
+    assert.ok(JSON.stringify(users).includes('phone'), 'the seat was kept');
+    console.log(`back: first picture ${whole(again.first)} after the phone is started, sound ${whole(again.skew)} behind it`);
+    inTime(again.skew, 'lips after the return');
+    assert.ok(again.first <= BOUNDS.back, `back after ${whole(again.first)}`);
     await pusher.stop();
   });
 
-  it('a_muted_page_stays_silent_and_whole_for_the_phone', async () => {
-    const room = '7003';
-    const amy = await enter(room, 'amy');
-    const player = new Player(await playUrl(room, 'phone', 'amy'));
-    await until(() => player.ages().length > 50, () => `${player.ages().length} pictures\n${player.log}\n${server.log.slice(-3000)}`);
-    await amy.evaluate(() => globalThis.client.publish('microphone', null));
+  it('a_page_whose_microphone_and_camera_close_and_open_stays_whole_for_the_phone', async () => {
+    const room = call.room();
+    const amy = await call.enter(room, 'amy');
+    const publish = (name, on) => amy.evaluate(([track, open]) => globalThis.client.publish(track, open ? { track: globalThis.mine[track] } : null), [name, on]);
+    const player = new Player(await call.playUrl(room, 'phone', 'amy'));
+    await played(player, 50);
+    await publish('microphone', false);
     await wait(3_000);
-    await amy.evaluate(() => globalThis.client.publish('microphone', { track: globalThis.mine.microphone }));
-    await wait(4_000);
-    await player.stop();
-    const judged = await player.judge();
-    await player.forget();
-    console.log(`muted and back: ${judged.beeps} beeps, sound ${judged.skew.toFixed(0)} ms behind, ${judged.gaps} gaps`);
-    assert.deepEqual([judged.backwards, judged.gaps], [0, 0]);
-    assert.ok(Math.abs(judged.skew) <= BOUNDS.skew, `lips: ${judged.skews}`);
+    await publish('microphone', true);
+    await wait(3_000);
+    await publish('camera', false);
+    await wait(3_000);
+    const before = player.ages().length;
+    await publish('camera', true);
+    await played(player, before + 50);
+    const judged = await judge(player, amy);
+    console.log(`closed and open: ${judged.beeps} beeps, sound ${whole(judged.skew)} behind`);
+    inTime(judged.skew, `lips (${judged.skews})`);
+  });
+
+  it('a_phone_may_change_its_camera_and_close_it', async () => {
+    const room = call.room();
+    const amy = await call.enter(room, 'amy');
+    const pusher = new LivePusher(await call.pushUrl(room, 'phone'));
+    const sized = async (width) => {
+      const seen = await call.watch(amy, 'phone', 2_000);
+      assert.equal(await amy.evaluate(() => globalThis.widthOf('phone')), width);
+      inTime(seen.skew, `lips at a width of ${width}`);
+      return seen;
+    };
+    const first = await sized(320);
+    pusher.setCamera({ width: 480, height: 270 });
+    const second = await sized(480);
+    pusher.setCamera(null);
+    await wait(1_000);
+    await call.take(amy, 'phone');
+    await wait(3_000);
+    const dark = await call.take(amy, 'phone');
+    assert.equal(dark.frames.length, 0, 'no picture comes of a camera that is closed');
+    assert.ok(dark.beeps.length >= 2, 'its sound goes on');
+    pusher.setCamera({});
+    const third = await sized(320);
+    await pusher.stop();
+    console.log(`phone's camera: sound ${[first, second, third].map(({ skew }) => whole(skew))} behind pictures of ${[first, second, third].map(({ picture }) => whole(picture))}`);
+  });
+
+  it('who_comes_late_has_everybody_and_who_leaves_disturbs_nobody', async () => {
+    const room = call.room();
+    const pusher = new Pusher(await call.pushUrl(room, 'phone'));
+    const amy = await call.enter(room, 'amy');
+    const player = new Player(await call.playUrl(room, 'phone', 'amy'));
+    await call.watch(amy, 'phone');
+    const ben = await call.enter(room, 'ben');
+    await Promise.all([call.watch(ben, 'phone'), call.watch(ben, 'amy'), call.watch(amy, 'ben'), played(player, 50)]);
+    const late = new Player(await call.playUrl(room, 'other-phone', 'ben'));
+    await played(late, 50);
+    await ben.context().close();
+    const before = player.ages().length;
+    await call.take(amy, 'phone');
+    await Promise.all([call.watch(amy, 'phone'), played(player, before + 50)]);
+    await late.stop();
+    await late.forget();
+    await judge(player, amy);
+    await pusher.stop();
   });
 });

@@ -82,11 +82,12 @@ export class LivePusher {
     }
   }
 
-  async stop() {
+  /** @param {NodeJS.Signals} [signal] */
+  async stop(signal = 'SIGTERM') {
     clearInterval(this.timer);
     for (const child of [this.#camera?.child, this.microphone]) child?.kill('SIGKILL');
     this.sender.stdin.destroy();
-    this.sender.kill();
+    this.sender.kill(signal);
     const force = setTimeout(() => this.sender.kill('SIGKILL'), 3_000);
     await this.gone;
     clearTimeout(force);

@@ -5,9 +5,14 @@ const now = () => performance.timeOrigin + performance.now();
 const check = (time) => ((time >> 16) ^ (time >> 8) ^ time ^ 0xa5) & 0xff;
 
 const context = new AudioContext({ sampleRate: 48000 });
-/** World time of the context's zero: the smallest that was ever seen waited least. */
+/** World time of the context's zero: what waited least of late. It moves where a busy machine's sound stands still. */
 let zero = Infinity;
-setInterval(() => { zero = Math.min(zero, now() - context.currentTime * 1000); }, 50);
+const zeros = [];
+setInterval(() => {
+  zeros.push(now() - context.currentTime * 1000);
+  if (zeros.length > 20) zeros.shift();
+  zero = Math.min(...zeros);
+}, 50);
 
 function camera() {
   const canvas = Object.assign(document.createElement('canvas'), { width: WIDTH, height: HEIGHT });
@@ -44,12 +49,44 @@ function microphone() {
       gate.gain.setValueAtTime(0, at + BEEP_MS / 1000);
     }
   }, 300);
-  return out.stream.getAudioTracks()[0];
+  const [track] = out.stream.getAudioTracks();
+  onsets(track.clone(), (at, length) => { sent[Math.round((at - length) / 1000)] = at - length - Math.round((at - length) / 1000) * 1000; });
+  return track;
+}
+
+/** Ms after its second that a beep left the page's own microphone: Web Audio renders in bursts, and late on a busy machine. */
+const sent = {};
+globalThis.sentBeeps = () => sent;
+
+/**
+ * Tells when the sample with which a beep begins was handed over with those beside it, and how long these last, in ms.
+ * @param {MediaStreamTrack} track @param {(at: number, length: number) => void} tell
+ */
+async function onsets(track, tell) {
+  const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 500 }).readable.getReader();
+  // The time stamps are the system's clock, counted from somewhere: what was read the quickest tells from where.
+  let [base, last] = [Infinity, -Infinity];
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const { numberOfFrames, sampleRate } = value;
+    const stamp = value.timestamp / 1000;
+    const samples = new Float32Array(numberOfFrames);
+    value.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
+    value.close();
+    base = Math.min(base, now() - stamp);
+    for (let i = 0; i < numberOfFrames; i += 1) {
+      if (Math.abs(samples[i]) < 0.06) continue;
+      const at = stamp + base + (i / sampleRate) * 1000;
+      if (at - last > 200) tell(at, (numberOfFrames / sampleRate) * 1000);
+      last = at;
+    }
+  }
 }
 
 /** What came of each user: ages of pictures when shown, lateness of beeps when heard, both with their time. */
 const seen = {};
-const of = (user) => (seen[user] ??= { frames: [], beeps: [], connected: null, stream: new MediaStream() });
+const of = (user) => (seen[user] ??= { frames: [], beeps: [], width: 0 });
 
 function watch(user, track) {
   const video = Object.assign(document.createElement('video'), { srcObject: new MediaStream([track]), autoplay: true, muted: true });
@@ -68,34 +105,17 @@ function watch(user, track) {
     }
     const age = sum === check(time) ? (((Math.floor(shown) & 0xffffff) - time) << 8) >> 8 : null;
     of(user).frames.push([shown, age]);
+    of(user).width = meta.width;
     video.requestVideoFrameCallback(each);
   };
   video.requestVideoFrameCallback(each);
 }
 
-const TAP = `registerProcessor('onsets', class extends AudioWorkletProcessor {
-  quiet = 0;
-  process([input]) {
-    const samples = input[0] ?? [];
-    for (let i = 0; i < samples.length; i += 1) {
-      if (Math.abs(samples[i]) < 0.06) continue;
-      const at = currentFrame + i;
-      if (at - this.quiet > sampleRate / 5) this.port.postMessage(at / sampleRate);
-      this.quiet = at;
-    }
-    return true;
-  }
-});`;
-const ready = context.audioWorklet.addModule(URL.createObjectURL(new Blob([TAP], { type: 'text/javascript' })));
-
-async function listen(user, track) {
-  await ready;
-  // Without an element that plays it Chromium gives a remote track no sound in Web Audio.
+function listen(user, track) {
+  // Without an element that plays it Chromium takes nothing from a remote track.
   const audio = Object.assign(document.createElement('audio'), { srcObject: new MediaStream([track]), autoplay: true, muted: true });
   document.body.append(audio);
-  const tap = new AudioWorkletNode(context, 'onsets');
-  tap.port.onmessage = ({ data }) => of(user).beeps.push(zero + data * 1000);
-  context.createMediaStreamSource(new MediaStream([track])).connect(tap).connect(context.destination);
+  onsets(track.clone(), (at) => of(user).beeps.push(at));
 }
 
 globalThis.enterCall = async ({ app, user, userSig, room, publish = true }) => {
@@ -114,6 +134,8 @@ globalThis.enterCall = async ({ app, user, userSig, room, publish = true }) => {
   await client.enter(room);
   if (publish) client.setStates({ camera: 'on', microphone: 'on' });
 };
+
+globalThis.widthOf = (user) => of(user).width;
 
 /** What came of a user since the last call. */
 globalThis.takeSeen = (user) => {

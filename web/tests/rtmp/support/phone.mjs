@@ -112,9 +112,9 @@ export class Player {
 
   /**
    * What the recording says: how far sound is behind the picture (ms, median), at each beep; and its faults.
-   * Waits for nothing: `stop` first.
+   * Waits for nothing: `stop` first. `sent`: by how much the beep of each second was late when it was sent, ms.
    */
-  async judge() {
+  async judge(sent = {}) {
     const probe = async (...args) => (await run('ffprobe', ['-v', 'error', ...args, '-of', 'csv=p=0', this.file], { maxBuffer: 1 << 28 })).stdout;
     const numbers = (text) => text.split('\n').map((line) => parseFloat(line)).filter((n) => !Number.isNaN(n));
     const decode = async (...args) => (await run('ffmpeg', ['-v', 'error', '-i', this.file, ...args, '-'], { encoding: 'buffer', maxBuffer: 1 << 30 })).stdout;
@@ -128,7 +128,7 @@ export class Player {
     const picture = median(ages.filter((a) => a !== null)) - this.started;
     const samples = Array.from({ length: pcm.length / 2 }, (_, i) => pcm.readInt16LE(i * 2) / 32768);
     const beeps = onsets(samples).map((i) => heard[0] * 1000 + i / 48);
-    const skews = beeps.map((ms) => afterSecond(ms - picture)).filter((ms) => Math.abs(ms) < 400);
+    const skews = beeps.map((ms) => afterSecond(ms - picture) - (sent[Math.round((ms - picture) / 1000)] ?? 0)).filter((ms) => Math.abs(ms) < 400);
     const backwards = packets.filter(([, dts], n) => n > 0 && dts < packets[n - 1][1] - 0.0005).length;
     const gaps = heard.map((at, n) => (n ? at - heard[n - 1] : 0)).filter((step) => step > 0.05).length;
     return { frames: shown.length, beeps: beeps.length, skew: median(skews), skews, backwards, gaps };

@@ -9,3 +9,32 @@ export function peersOf({ call, me }) {
   if (call.role === 'invitee' && !call.isGroup && !peers.some((one) => one.userID === call.inviter)) peers.push({ userID: call.inviter, state: 'joining' });
   return peers.filter((one) => one.userID && one.userID !== me?.user);
 }
+
+/**
+ * By user and track: the codec in which it comes and that this browser lacks, so that nothing of it can be seen.
+ * @typedef {Record<string, Record<string, string>>} Unplayable
+ */
+
+/**
+ * After the server's `room.unplayable`; no codec means that the track comes again.
+ * @param {Unplayable} unplayable
+ * @param {{user: string, track: string, codec: string|null}} told
+ * @returns {Unplayable}
+ */
+export function withUnplayable(unplayable, { user, track, codec }) {
+  const tracks = { ...unplayable[user] };
+  if (codec) tracks[track] = codec;
+  else delete tracks[track];
+  return { ...unplayable, [user]: tracks };
+}
+
+/**
+ * After `user` has left: the next seat may bring another browser.
+ * @param {Unplayable} unplayable
+ * @param {string} user
+ * @returns {Unplayable}
+ */
+export function withoutUser(unplayable, user) {
+  const { [user]: _, ...others } = unplayable;
+  return others;
+}

@@ -2,6 +2,7 @@
 
 import { store } from './state.js';
 import { phone } from './line.js';
+import { withoutUser, withUnplayable } from './peers.js';
 
 const asked = new Set();
 
@@ -95,6 +96,8 @@ function gatewayEvent(event, body) {
   if (event === 'group.attributes') putRunning(body.group, body.attributes);
   else if (event === 'group.changed') putRunning(body.group, body.info?.attributes ?? {});
   else if (event === 'status.changed') putStatuses([body]);
+  else if (event === 'room.unplayable') store.set(({ unplayable }) => ({ unplayable: withUnplayable(unplayable, body) }));
+  else if (event === 'room.left') store.set(({ unplayable }) => ({ unplayable: withoutUser(unplayable, body.user) }));
   else if (event === 'profile.changed') {
     const { me } = store.get();
     if (me?.user === body.user) store.set({ me: { ...me, ...body } });

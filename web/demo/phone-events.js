@@ -105,7 +105,7 @@ function inGroup(fn) {
 
 function forgetCall() {
   tabForget('call');
-  store.set({ media: 'idle', volumes: {}, quality: {}, speaker: null, soundBlocked: false });
+  store.set({ media: 'idle', volumes: {}, quality: {}, speaker: null, unplayable: {}, soundBlocked: false });
   // The record is written by the server when it saw the end: a moment later.
   setTimeout(loadRecords, 400);
 }

@@ -49,6 +49,8 @@ export const store = createStore({
   /** @type {Record<string, number>} 0…6 */
   quality: {},
   speaker: null,
+  /** @type {import('./peers.js').Unplayable} */
+  unplayable: {},
   soundBlocked: false,
   /** Why the last attempt to sign in failed. */
   signInError: null,

@@ -56,6 +56,7 @@ export const en = {
   toAudio: 'Audio only', invite: 'Invite', devices: 'Devices', hangup: 'Hang up', muted: 'Microphone off',
   selfLabel: 'You. Drag, or use the arrow keys, to move the picture', screenOf: 'Screen of {name}', peopleCount: '{n} people',
   tile_ringing: 'Ringing…', tile_joining: 'Joining…', tile_lost: 'Connection lost, waiting…',
+  tile_unplayable_camera: 'Their camera uses a codec that this browser cannot play ({codec}).', tile_unplayable_screen: 'Their screen uses a codec that this browser cannot play ({codec}).',
   quality_0: 'Network: not measured yet', quality_1: 'Network: excellent', quality_2: 'Network: good', quality_3: 'Network: fair',
   quality_4: 'Network: poor', quality_5: 'Network: very poor', quality_6: 'Network: down',
   callBegan: 'You are connected.', nowAudio: 'The call goes on with sound only.', backOnline: 'You are back online.',

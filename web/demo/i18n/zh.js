@@ -56,6 +56,7 @@ export const zh = {
   toAudio: '转语音', invite: '邀请', devices: '设备', hangup: '挂断', muted: '麦克风已关闭',
   selfLabel: '我的画面，可拖动或用方向键移动', screenOf: '{name} 的屏幕', peopleCount: '{n} 人',
   tile_ringing: '正在响铃…', tile_joining: '正在加入…', tile_lost: '连接中断，等待恢复…',
+  tile_unplayable_camera: '对方摄像头使用的编码（{codec}）此浏览器无法播放。', tile_unplayable_screen: '对方共享屏幕使用的编码（{codec}）此浏览器无法播放。',
   quality_0: '网络：尚未测量', quality_1: '网络：极好', quality_2: '网络：良好', quality_3: '网络：一般',
   quality_4: '网络：较差', quality_5: '网络：很差', quality_6: '网络：已断开',
   callBegan: '已接通。', nowAudio: '已转为语音通话。', backOnline: '已恢复连接。',

@@ -2,6 +2,7 @@
 
 import { displayName, profileOf, store } from '../state.js';
 import { phone } from '../line.js';
+import { withUnplayable } from '../peers.js';
 import { h, attr, text } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { avatar } from '../lib/avatar.js';
@@ -54,22 +55,29 @@ export function tile({ userID, kind }) {
   const stopFit = watchFit(picture);
   const streamType = screen ? 'screen' : 'camera';
   let viewing = false;
+  // A picture that is there after all knows better than what the server said of an earlier one.
+  picture.addEventListener('loadeddata', ({ target }) => {
+    if (!target.videoWidth || !store.get().unplayable[userID]?.[streamType]) return;
+    store.set(({ unplayable }) => ({ unplayable: withUnplayable(unplayable, { user: userID, track: streamType, codec: null }) }));
+  }, true);
 
   function update(one) {
-    const { volumes, speaker, quality: levels } = store.get();
+    const { volumes, speaker, quality: levels, unplayable } = store.get();
     const inRoom = one.state === 'in';
     const level = levels[userID] ?? 0;
     const lost = inRoom && level === 6;
+    const sends = inRoom && (screen || one.video);
+    const codec = sends && !lost ? unplayable[userID]?.[streamType] : undefined;
     text(name, screen ? t('screenOf', { name: displayName(userID) }) : displayName(userID));
     attr(el, 'aria-label', name.textContent);
-    attr(el, 'data-state', lost ? 'lost' : one.state);
-    attr(el, 'data-video', screen || Boolean(inRoom && one.video));
+    attr(el, 'data-state', lost ? 'lost' : codec ? 'unplayable' : one.state);
+    attr(el, 'data-video', !codec && (screen || Boolean(sends)));
     attr(el, 'data-speaking', !screen && (speaker === userID || (volumes[userID] ?? 0) > 12));
     el.style.setProperty('--voice', ((volumes[userID] ?? 0) / 100).toFixed(2));
     muted.hidden = !inRoom || one.audio !== false;
     quality.el.hidden = !inRoom;
     quality.set(level);
-    text(state, lost ? t('tile_lost') : inRoom ? '' : t(`tile_${one.state}`));
+    text(state, lost ? t('tile_lost') : codec ? t(`tile_unplayable_${streamType}`, { codec }) : inRoom ? '' : t(`tile_${one.state}`));
     face.update();
     if (inRoom && !viewing) {
       viewing = true;

@@ -12,7 +12,7 @@ import { melodyOf, scale } from '../../demo/lib/chime.js';
 import { readRecord } from '../../demo/lib/record.js';
 import { maxAvatarBytes } from '../../demo/lib/shrink.js';
 import { bestGrid } from '../../demo/views/grid.js';
-import { peersOf } from '../../demo/peers.js';
+import { peersOf, withoutUser, withUnplayable } from '../../demo/peers.js';
 
 const root = fileURLToPath(new URL('../../demo', import.meta.url));
 const files = readdirSync(root, { recursive: true }).map(String).filter((name) => /\.(js|css|html|svg)$/.test(name));
@@ -111,4 +111,14 @@ test('the stage shows who is there and who is still asked', () => {
   assert.deepEqual(peers.map(({ userID, state }) => [userID, state]), [['ben', 'in'], ['cat', 'ringing']]);
   const incoming = { role: 'invitee', isGroup: false, inviter: 'ben', remoteUsers: [], invitees: [{ userID: 'amy', state: 'accepted' }] };
   assert.deepEqual(peersOf({ call: incoming, me: { user: 'amy' } }), [{ userID: 'ben', state: 'joining' }]);
+});
+
+test('what a browser cannot play is remembered until it comes again, or its sender leaves', () => {
+  const camera = withUnplayable({}, { user: 'ben', track: 'camera', codec: 'H264' });
+  const both = withUnplayable(camera, { user: 'ben', track: 'screen', codec: 'AV1' });
+  assert.deepEqual(both, { ben: { camera: 'H264', screen: 'AV1' } });
+  assert.deepEqual(withUnplayable(both, { user: 'ben', track: 'camera', codec: null }), { ben: { screen: 'AV1' } });
+  assert.deepEqual(withoutUser({ ...both, cat: { camera: 'VP9' } }, 'ben'), { cat: { camera: 'VP9' } });
+  assert.deepEqual(camera, { ben: { camera: 'H264' } }, 'what was there is not changed');
+  for (const track of ['camera', 'screen']) assert.ok(`tile_unplayable_${track}` in en);
 });

@@ -9,6 +9,7 @@
 # make browser-figures  the browser tests, with the frame rates that an idle machine must reach
 # make weather-sim  the same weathers in virtual time with a model of Chromium, 200 seeds a cell (about an hour), as text and weather-sim.json
 # make rtmp   a phone (ffmpeg) and browsers in one call: delays and lips, with the bounds of an idle machine
+# make rtmp-tools  ffmpeg, GStreamer, rtmpdump and nginx-rtmp publish and play in all their ways (about 3 minutes), as a table
 # make rtmp-load  one RTMP stream to 400 players, and 200 publishers, beside nginx-rtmp and a loop that only writes
 # make audit  licences, advisories and sources of the dependencies (cargo deny)
 # make fuzz   ten minutes of coverage-guided fuzzing per target (nightly features, not part of the tests)
@@ -23,7 +24,7 @@ ifdef CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release
 endif
 
-.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather weather-sim weather-agree rtmp rtmp-load audit fuzz browser-figures browser-deps npm-deps kit-deps stream-deps
+.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather weather-sim weather-agree rtmp rtmp-tools rtmp-load audit fuzz browser-figures browser-deps npm-deps kit-deps stream-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -116,6 +117,11 @@ weather-agree:
 # Alone on the machine: software encoders and decoders of several pictures at once.
 rtmp: build npm-deps browser-deps stream-deps
 	cd web && CARILLON_FIGURES=1 CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:rtmp
+
+# All of what `unit` runs a few of.
+rtmp-tools: export RTMP_TOOLS = all
+rtmp-tools: stream-deps
+	$(CARGO) test --release -p carillon --test tools -- --nocapture --test-threads 1
 
 rtmp-load: build
 	$(CARGO) build --release -p carillon-loadtest

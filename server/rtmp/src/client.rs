@@ -1,6 +1,6 @@
 //! The client's side of one RTMP connection: it publishes one of our streams on another server.
 
-use crate::packet::Packet;
+use crate::packet::{Packet, told_time};
 use crate::session::Fault;
 use bytes::Bytes;
 use carillon_proto::amf0::Value;
@@ -111,7 +111,8 @@ impl Client {
         let Ok(mut data) = Data::read(&packet.media.payload) else { return Bytes::new() };
         data.values.insert(0, Value::String(std::mem::replace(&mut data.name, "@setDataFrame".to_owned())));
         let payload = data.to_bytes();
-        let framing = Framing::full(MessageKind::Data, self.stream, packet.media.at, payload.len(), self.chunk_bytes);
+        let framing =
+            Framing::full(MessageKind::Data, self.stream, told_time(&packet.media), payload.len(), self.chunk_bytes);
         framing
             .slices(&payload, 0)
             .fold(Vec::new(), |mut out, slice| {

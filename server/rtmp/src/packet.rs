@@ -3,7 +3,7 @@
 //! A chunk head told in full is the same for every connection that cuts at the same size and plays on the same message
 //! stream, and a fan-out that hands the same bytes to every socket costs next to what the kernel costs.
 
-use crate::media::{Flow, Media};
+use crate::media::{Class, Flow, Media};
 use bytes::Bytes;
 use carillon_proto::flv::FourCc;
 use carillon_proto::rtmp::MessageKind;
@@ -46,13 +46,18 @@ impl Packet {
     }
 
     fn cut(&self, stream: u32, chunk_bytes: u32) -> Bytes {
-        let Media { flow, at, ref payload, .. } = self.media;
+        let Media { flow, ref payload, .. } = self.media;
         let kind = MessageKind::from_id(flow.type_id());
-        let framing = Framing::full(kind, stream, at, payload.len(), chunk_bytes);
+        let framing = Framing::full(kind, stream, told_time(&self.media), payload.len(), chunk_bytes);
         let mut out = Vec::with_capacity(framing.wire_bytes());
         framing.slices(payload, 0).for_each(|slice| out.extend_from_slice(slice));
         out.into()
     }
+}
+
+/// Metadata is of no moment: ffmpeg takes such as stands at another time than 0 for subtitles.
+pub(crate) fn told_time(media: &Media) -> u32 {
+    if (media.flow, media.class) == (Flow::Data, Class::Header) { 0 } else { media.at }
 }
 
 fn fourcc(media: &Media) -> Option<FourCc> {
@@ -67,7 +72,7 @@ fn fourcc(media: &Media) -> Option<FourCc> {
 
 /// Tag head of 11 bytes, body, and the size of both.
 fn flv_tag(media: &Media) -> Bytes {
-    let (body, at) = (&media.payload, media.at.to_be_bytes());
+    let (body, at) = (&media.payload, told_time(media).to_be_bytes());
     let length = (body.len() as u32).to_be_bytes();
     let mut out = Vec::with_capacity(body.len() + 15);
     out.push(media.flow.type_id());

@@ -20,6 +20,9 @@ mod run;
 mod sender;
 #[path = "../sim/srtp.rs"]
 mod srtp;
+#[path = "../support/stage.rs"]
+#[allow(dead_code, reason = "shared with the simulation of many clients")]
+mod stage;
 mod table;
 mod truth;
 mod world;

@@ -70,7 +70,7 @@ fn everybody_gets_everything(seed: u64, count: usize, seconds: u64) {
         let asked = publisher.keyframes_asked.len();
         assert!(asked <= 3 * count, "seed {seed}: {asked} keyframes asked of {}", publisher.tag);
     }
-    let stats = world.worker.stats();
+    let stats = world.stage.worker.stats();
     assert!(stats.nacks_out > 0 && stats.nacks_in > 0 && stats.recovered_in > 0, "{stats:?}");
 }
 
@@ -99,6 +99,6 @@ fn sound_that_was_lost_comes_with_newer_sound() {
     world.run(ms(20_000));
     hush(&mut world);
     check_whole(&world, 9);
-    let stats = world.worker.stats();
+    let stats = world.stage.worker.stats();
     assert!(stats.red_out > 100, "{stats:?}");
 }

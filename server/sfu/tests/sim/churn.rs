@@ -79,12 +79,12 @@ fn check_nothing_left(world: &mut World) {
         world.leave(n);
     }
     world.run(ms(40_000));
-    let stats = world.worker.stats();
+    let stats = world.stage.worker.stats();
     assert_eq!((stats.rooms, stats.participants, stats.transports), (0, 0, 0));
     assert_eq!((stats.publications, stats.subscriptions), (0, 0));
-    assert_eq!(world.worker.poll_timeout(), None);
-    let started = world.events.iter().filter(|e| matches!(e, Event::TrackStarted { .. })).count();
-    let ended = world.events.iter().filter(|e| matches!(e, Event::TrackEnded { .. })).count();
+    assert_eq!(world.stage.worker.poll_timeout(), None);
+    let started = world.stage.events.iter().filter(|e| matches!(e, Event::TrackStarted { .. })).count();
+    let ended = world.stage.events.iter().filter(|e| matches!(e, Event::TrackEnded { .. })).count();
     assert_eq!(started, ended);
 }
 

@@ -24,7 +24,7 @@ fn nothing_of_a_subscribers_loss_reaches_the_publisher() {
     );
     let (_, player) = world.clients[1].players().find(|(_, p)| p.video).expect("a picture");
     assert!(player.nacked > 200, "{}", player.nacked);
-    let nacked = world.worker.stats().nacks_out;
+    let nacked = world.stage.worker.stats().nacks_out;
     assert_eq!(nacked, 0, "the publisher's own leg is whole");
 }
 
@@ -56,7 +56,7 @@ fn late_joiners_get_a_picture_by_one_merged_request() {
         world.clients[*n].add_wish(from);
         world.offer(*n);
     }
-    let before = world.now.instant;
+    let before = world.stage.now.instant;
     world.run(ms(1_500));
     assert_eq!(asked(&world), 1, "ten wishes merge");
     let at = world.clients[first].publishers().find(|p| p.video).expect("a camera").keyframes_asked[0];

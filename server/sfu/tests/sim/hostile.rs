@@ -42,12 +42,12 @@ fn undisturbed(attack: impl FnOnce(&mut World, &[Vec<u8>])) -> World {
     check_whole(&world, 9);
     assert!(world.stray.is_empty(), "{} datagrams went to strangers", world.stray.len());
     let over = |e: &&Event| matches!(e, Event::TransportLost { .. } | Event::TransportClosed { .. });
-    assert_eq!(world.events.iter().find(over), None);
+    assert_eq!(world.stage.events.iter().find(over), None);
     world
 }
 
 fn drops(world: &World, reason: DropReason) -> u64 {
-    world.worker.stats().drop_count(reason)
+    world.stage.worker.stats().drop_count(reason)
 }
 
 fn of_kind(heard: &[Vec<u8>], first: std::ops::RangeInclusive<u8>) -> Vec<Vec<u8>> {
@@ -68,14 +68,14 @@ fn stun_with_bad_integrity_gets_no_answer() {
     let world = undisturbed(|world, heard| {
         let client = world.clients[0].address;
         for check in of_kind(heard, 0..=3) {
-            let before = world.worker.stats().datagrams_out;
+            let before = world.stage.worker.stats().datagrams_out;
             for from in [stranger(), client, world.clients[1].address] {
                 world.inject(from, forged(&check));
                 let mut cut = check.clone();
                 cut.truncate(check.len() - 9);
                 world.inject(from, cut);
             }
-            assert_eq!(world.worker.stats().datagrams_out, before, "nothing is sent back");
+            assert_eq!(world.stage.worker.stats().datagrams_out, before, "nothing is sent back");
         }
     });
     assert!(drops(&world, DropReason::Stun) >= 4);

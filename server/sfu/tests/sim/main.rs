@@ -19,5 +19,8 @@ mod paths;
 mod player;
 mod publisher;
 mod srtp;
+#[path = "../support/stage.rs"]
+#[allow(dead_code, reason = "shared with the model of browsers")]
+mod stage;
 mod taps;
 mod world;

@@ -79,7 +79,7 @@ fn a_client_whose_address_changed_unseen_is_found_again_by_its_checks() {
         }
     }
     let lost = |e: &Event| matches!(e, Event::TransportLost { .. } | Event::TransportClosed { .. });
-    assert!(!world.events.iter().any(lost));
+    assert!(!world.stage.events.iter().any(lost));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn connect_through(seed: u64, loss_percent: usize, lossy: fn(Way) -> bool) -> (D
     let mut world = World::new(seed, Leg::GOOD, Leg::GOOD);
     let mut dice = Dice(seed + 1_000);
     world.filter = Box::new(move |way, _, bytes| is_handshake(bytes) && lossy(way) && dice.below(100) < loss_percent);
-    let start = world.now.instant;
+    let start = world.stage.now.instant;
     for attempt in 1..=20 {
         let n = world.join(ROOM, true);
         world.offer(n);

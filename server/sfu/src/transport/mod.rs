@@ -19,7 +19,7 @@ use crate::random::Random;
 use crate::{Certificate, DropReason, Egress, LocalCandidate, OfferError, Path, VideoPolicy};
 use answer::{Identity, Streams};
 use dtls::{Handshake, HandshakeEvent};
-use ice::{Credentials, Ice};
+use ice::{Check, Credentials, Ice};
 use srtp::Srtp;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -276,14 +276,19 @@ impl Transport {
         self.ice.iter().chain(&self.previous).map(|ice| ice.own().ufrag.as_str())
     }
 
-    /// A binding request: the answer lies in `poll_transmit`. Nothing is sent back to one with bad integrity.
+    /// A binding request: the answer lies in `poll_transmit`. Nothing is sent back to one with bad integrity, nor to a
+    /// repeat from an address that never sent any other.
     pub fn handle_stun(&mut self, now: Instant, path: Path, datagram: &[u8]) -> Result<Learned, DropReason> {
         if self.phase == Phase::Closed {
             return Err(DropReason::NoTransport);
         }
         let generations = [self.ice.as_mut(), self.previous.as_mut()];
         let ice = generations.into_iter().flatten().find(|ice| ice.is_named_by(datagram)).ok_or(DropReason::Stun)?;
-        let answer = ice.handle(path, datagram)?;
+        let Check { answer, again } = ice.handle(path, datagram)?;
+        // The client repeats a check from where it made it; from elsewhere comes what somebody overheard.
+        if again && !self.paths.iter().any(|known| known.path == path) {
+            return Err(DropReason::Duplicate);
+        }
         self.ready.push((path, answer.clone()));
         let repeats = if self.srtp.is_some() { self.answer_repeats } else { self.handshake_repeats() };
         self.repeat(now, path, repeats, &[answer]);
@@ -292,7 +297,9 @@ impl Transport {
         }
         let learned = self.know(path, datagram.len());
         self.checks = self.checks.saturating_add(1);
-        self.hear(now, path);
+        if !again {
+            self.hear(now, path);
+        }
         Ok(learned)
     }
 

@@ -1,6 +1,6 @@
 //! Checks, nominations, addresses and silence. The handshake and media are tested with real clients.
 
-use super::ice::hmac_sha1;
+use super::ice::{SEEN_CHECKS, hmac_sha1};
 use super::*;
 use crate::testing::start;
 use is::stun::{StunMessage, TransId};
@@ -141,6 +141,27 @@ fn media_is_not_led_away_by_who_knows_no_password() {
         assert_eq!(c.transport.unprotect_rtp(now, other, &mut [128; 100]), Err(DropReason::Srtp));
         assert_eq!(c.transport.way_out(), Some(client));
     }
+}
+
+#[test]
+fn media_is_not_led_away_by_who_repeats_what_was_overheard() {
+    let (client, moved, other) = (from(1), from(2), from(3));
+    let mut c = Checked::new();
+    let overheard: Vec<_> = (0..SEEN_CHECKS).map(|n| c.check(n % 2 == 0)).collect();
+    for check in &overheard {
+        c.stun(client, check).expect("genuine");
+    }
+    for (check, seconds) in overheard.iter().zip(1..) {
+        let now = start() + Duration::from_secs(seconds);
+        assert_eq!(c.transport.handle_stun(now, other, check), Err(DropReason::Duplicate));
+        assert_eq!(c.transport.way_out(), Some(client));
+    }
+    assert_eq!((c.transport.heard, c.transport.paths.len()), (start(), 1), "no sign of life, and no address");
+    // The client's own repeat is answered and changes nothing.
+    c.stun(moved, &c.check(true)).expect("genuine");
+    let sent = c.stun(client, overheard.last().expect("many")).expect("genuine");
+    assert!(!sent.is_empty() && sent.iter().all(|(path, _)| *path == client));
+    assert_eq!(c.transport.way_out(), Some(moved));
 }
 
 #[test]

@@ -1,20 +1,13 @@
 //! One RTP stream of a publication: one SSRC, one quality.
 
+use super::sender_clock::SenderClock;
 use super::stats::Reception;
 use crate::bandwidth::Throughput;
 use crate::recovery::plan::ReportPlan;
 use carillon_proto::rtcp::sender_report::SenderInfo;
-use carillon_proto::rtcp::{CompactNtp, NtpTime, ReportBlock};
-use carillon_proto::rtp::{RtpTime, SeqExt, Ssrc};
+use carillon_proto::rtcp::{CompactNtp, ReportBlock};
+use carillon_proto::rtp::{SeqExt, Ssrc};
 use std::time::{Duration, Instant};
-
-/// The publisher's own clocks at one moment: wall and media, from its sender report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SenderClock {
-    pub(crate) ntp: NtpTime,
-    pub(crate) rtp_time: RtpTime,
-    pub(crate) arrival: Instant,
-}
 
 #[derive(Debug)]
 pub(super) struct Layer {
@@ -52,7 +45,7 @@ impl Layer {
     }
 
     pub(super) fn handle_sender_report(&mut self, now: Instant, info: &SenderInfo) {
-        self.clock = Some(SenderClock { ntp: info.ntp, rtp_time: info.rtp_time, arrival: now });
+        self.clock = Some(SenderClock::follow(self.clock, now, info, self.reception.clock_hz()));
     }
 
     /// What the publisher is told about this stream.

@@ -5,6 +5,7 @@ mod layer;
 mod marks;
 mod publication;
 mod section;
+mod sender_clock;
 mod stats;
 
 pub(crate) use marks::{Marks, Vp8Numbers};

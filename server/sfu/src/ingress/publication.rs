@@ -2,7 +2,8 @@
 //! a publisher who reconnects goes on feeding the same subscriptions.
 
 use super::lateness::Lateness;
-use super::layer::{Layer, SenderClock};
+use super::layer::Layer;
+use super::sender_clock::SenderClock;
 use super::{Marks, Packet};
 use crate::playout::{Feed, Playout};
 use crate::recovery::history::{History, Insert, Limits};

@@ -192,6 +192,12 @@ fn render_bridge(page: &mut Page, s: &bridge::Stats) {
     page.family("bridge_streams", Kind::Gauge, "Streams carried between RTMP and rooms.", "direction", &streams);
     let frames = [("aac_to_opus", s.aac_frames), ("opus_to_aac", s.opus_frames)];
     page.family("bridge_sound_frames", Kind::Counter, "Frames of sound taken in.", "direction", &frames);
+    let ages = [("to_room", s.ages_to_room), ("to_players", s.ages_to_players)];
+    let pictures = ages.map(|(direction, ages)| (direction, ages.pictures));
+    page.family("bridge_pictures", Kind::Counter, "Pictures carried.", "direction", &pictures);
+    let seconds = ages.map(|(direction, ages)| (direction, ages.sum.as_secs_f64()));
+    let help = "How long pictures took through this server and were behind the fastest, in all.";
+    page.family("bridge_picture_age_seconds", Kind::Counter, help, "direction", &seconds);
     let dropped = [("bridge_behind", s.dropped), ("worker_behind", s.refused)];
     page.family("bridge_dropped", Kind::Counter, "Frames and messages that found no place.", "reason", &dropped);
     page.counter("bridge_failed", "Streams given up because a codec failed on them.", s.failed);

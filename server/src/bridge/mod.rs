@@ -11,6 +11,7 @@ mod thread;
 pub use thread::start;
 
 use crate::worker::FromWorker;
+use carillon_rtmp::bridge::Ages;
 use carillon_rtmp::{Class, Flow, Media, StreamKey};
 use carillon_sfu::ParticipantId;
 use std::collections::BTreeSet;
@@ -69,6 +70,9 @@ pub struct Stats {
     /// Sound that was changed from AAC to Opus and from Opus to AAC, in frames of what came.
     pub aac_frames: u64,
     pub opus_frames: u64,
+    /// Of pictures when they leave this thread.
+    pub ages_to_room: Ages,
+    pub ages_to_players: Ages,
     /// Frames that a worker had no place for.
     pub refused: u64,
     /// Messages and frames that this thread had no place for.

@@ -94,7 +94,8 @@ impl Playing {
     }
 
     /// Hands over what is ready.
-    pub(super) fn drain(&mut self, rtmp: &rtmp::Handle) {
+    pub(super) fn drain(&mut self, rtmp: &rtmp::Handle, stats: &mut Stats) {
+        stats.ages_to_players.add(self.players.take_ages());
         while let Some(tag) = self.players.poll_output() {
             let stream = self.stream.clone();
             rtmp.send(rtmp::Input::Produced { stream, flow: tag.flow, at: tag.at, payload: tag.payload });

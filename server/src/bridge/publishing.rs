@@ -38,6 +38,11 @@ impl Publishing {
         stats.aac_frames += u64::from(media.flow == Flow::Audio);
         self.room.handle_media(now, media);
         while let Some(output) = self.room.poll_output() {
+            if let RoomOutput::Frame(frame) = &output
+                && !frame.codec.is_audio()
+            {
+                stats.ages_to_room.note(now, frame.at);
+            }
             self.carry(output, workers);
         }
     }

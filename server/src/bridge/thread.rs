@@ -187,7 +187,7 @@ impl Thread {
         let (workers, stats, rtmp) = (&mut self.workers, &mut self.stats, &self.rtmp);
         let done = catch_unwind(AssertUnwindSafe(|| {
             playing.handle_tap(now, tap, output, workers, stats);
-            playing.drain(rtmp);
+            playing.drain(rtmp, stats);
         }));
         if done.is_err() {
             return self.fail(&stream);
@@ -200,10 +200,10 @@ impl Thread {
 
     fn handle_timeouts(&mut self) {
         let now = self.clock.now().instant;
-        let rtmp = &self.rtmp;
+        let (rtmp, stats) = (&self.rtmp, &mut self.stats);
         for playing in self.playing.values_mut().filter(|p| p.poll_timeout().is_some_and(|due| due <= now)) {
             playing.handle_timeout(now);
-            playing.drain(rtmp);
+            playing.drain(rtmp, stats);
         }
     }
 

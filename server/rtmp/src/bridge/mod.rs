@@ -2,6 +2,7 @@
 //! what RTMP players get of a WebRTC publisher. Both hold the clocks and the sound's transcoding of one publisher, and
 //! know neither the hub nor the media engine: the shell carries what they yield.
 
+mod ages;
 mod parameter_sets;
 mod shown;
 mod stale;
@@ -10,5 +11,6 @@ mod tests;
 mod to_players;
 mod to_room;
 
+pub use ages::Ages;
 pub use to_players::{Tag, ToPlayers};
 pub use to_room::{Problem, RoomOutput, ToRoom};

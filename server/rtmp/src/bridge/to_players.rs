@@ -3,10 +3,11 @@
 //! Sound never stops: where none comes there is silence, also from a publisher without a microphone, because players that
 //! wait for sound that was announced, or lock their clock to it, show nothing meanwhile.
 
+use super::ages::Ages;
 use super::parameter_sets::ParameterSets;
 use crate::interleave::Interleaver;
 use crate::media::Flow;
-use crate::transcode::{OpusToAac, Refused, Stats};
+use crate::transcode::{OPUS_BLOCK, OpusToAac, Refused, SAMPLE_RATE, Stats};
 use bytes::Bytes;
 use carillon_proto::flv::{AudioTag, FourCc, FrameType, Metadata, TagCodec, VideoTag};
 use carillon_proto::frame::{Frame, FrameCodec};
@@ -16,6 +17,11 @@ use std::time::{Duration, Instant};
 
 /// Channels of the sound. Calls are mono; what is coded as stereo is mixed by the decoder.
 const CHANNELS: usize = 1;
+
+/// By how many samples what is heard first of a packet is older than a browser says. It has no moment of capture for sound:
+/// a packet's first sample is reported for captured when the packet leaves, which is when its last one was. And what an
+/// encoder looks ahead (312 samples for speech) is heard that much later than it went in. Pictures are reported rightly.
+const SOUND_OLDER: u64 = OPUS_BLOCK as u64 + 312;
 
 /// Access unit delimiter, end of sequence, end of stream, filler: some players stumble over them in a tag.
 const NAL_DELIMITERS: std::ops::RangeInclusive<u8> = 9..=12;
@@ -51,6 +57,7 @@ pub struct ToPlayers {
     /// What was said last of the pictures' configuration.
     announced: Option<Vec<u8>>,
     out: VecDeque<Tag>,
+    ages: Ages,
     /// Pictures of a codec that plain RTMP does not have, or before any configuration.
     pub left_out: u64,
 }
@@ -73,6 +80,7 @@ impl ToPlayers {
             sets: ParameterSets::default(),
             announced: None,
             out: VecDeque::new(),
+            ages: Ages::default(),
             left_out: 0,
         }
     }
@@ -81,7 +89,10 @@ impl ToPlayers {
     pub fn handle_frame(&mut self, now: Instant, frame: Frame) {
         self.first.get_or_insert(now);
         match frame.codec {
-            FrameCodec::Opus => self.sound.handle_frame(now, &frame),
+            FrameCodec::Opus => {
+                let at = frame.at.checked_sub(Duration::from_secs(SOUND_OLDER) / SAMPLE_RATE).unwrap_or(frame.at);
+                self.sound.handle_frame(now, &Frame { at, ..frame });
+            }
             FrameCodec::H264 => {
                 self.sound.start(frame.at);
                 self.interleaver.expect(true, true);
@@ -131,6 +142,11 @@ impl ToPlayers {
         self.sound.stats()
     }
 
+    /// Of the pictures that have left since this was last asked.
+    pub fn take_ages(&mut self) -> Ages {
+        std::mem::take(&mut self.ages)
+    }
+
     fn pass_on(&mut self, now: Instant) {
         while let Some(frame) = self.sound.poll_output() {
             self.interleaver.push(now, frame);
@@ -140,7 +156,12 @@ impl ToPlayers {
                 self.interleaver.restart_clock();
                 continue;
             }
-            if frame.codec.is_audio() { self.write_sound(at, &frame) } else { self.write_picture(at, &frame) }
+            if frame.codec.is_audio() {
+                self.write_sound(at, &frame);
+            } else {
+                self.ages.note(now, frame.at);
+                self.write_picture(at, &frame);
+            }
         }
     }
 
@@ -205,7 +226,7 @@ impl ToPlayers {
             width: sps.map(|sps| sps.width.into()),
             height: sps.map(|sps| sps.height.into()),
             video_codec: sps.map(|_| TagCodec::FourCc(FourCc::AVC)),
-            audio_sample_rate: Some(crate::transcode::SAMPLE_RATE.into()),
+            audio_sample_rate: Some(SAMPLE_RATE.into()),
             audio_channels: Some(CHANNELS as f64),
             audio_codec: Some(TagCodec::FourCc(FourCc::AAC)),
             ..Metadata::default()

@@ -108,7 +108,9 @@ describe('a call of a phone and two browsers', { timeout: 600_000 }, () => {
     const amy = await call.enter(room, 'amy');
     const pusher = new LivePusher(await call.pushUrl(room, 'phone'));
     const sized = async (width) => {
-      const seen = await call.watch(amy, 'phone', 2_000);
+      // A browser moves sound and picture towards each other step by step.
+      await call.watch(amy, 'phone', 5_000);
+      const seen = await call.watch(amy, 'phone', 5_000);
       assert.equal(await amy.evaluate(() => globalThis.widthOf('phone')), width);
       inTime(seen.skew, `lips at a width of ${width}`);
       return seen;

@@ -73,7 +73,7 @@ export class Call {
   /**
    * Ages of pictures and lateness of beeps that a page has of a user, until there are enough and `forMs` are over.
    * @param {import('playwright-core').Page} page @param {string} user @param {number} [forMs] @param {import('playwright-core').Page} [from] the user's own
-   * @returns {Promise<{picture: number, skew: number, skews: number[], frames: number, first: number}>} ms; `first`: until the first picture
+   * @returns {Promise<{picture: number, skew: number, skews: number[], frames: number, first: number}>} ms; `first`: until the first picture that was drawn meanwhile is shown
    */
   async watch(page, user, forMs = 0, from) {
     const all = { frames: [], beeps: [] };
@@ -82,7 +82,9 @@ export class Call {
     await until(async () => {
       const { frames, beeps } = await this.take(page, user);
       const read = frames.filter(([, age]) => age !== null);
-      if (read.length > 0) first = Math.min(first, read[0][0] - started);
+      // Not one that was sent before.
+      const fresh = read.find(([shown, age]) => shown - age >= started);
+      if (fresh) first = Math.min(first, fresh[0] - started);
       all.frames.push(...read);
       all.beeps.push(...beeps);
       return all.frames.length > PICTURES && all.beeps.length > BEEPS && Date.now() - started > forMs;

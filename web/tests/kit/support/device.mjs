@@ -16,10 +16,10 @@ export class Device {
   /** Nothing was told to anybody for this long: a sequence is over. Longer than the engines' longest scaled wait within one. */
   static quietMs = 250;
   /**
-   * Sequences that have more than one right outcome: played, and both sides must be told of the end; not compared. Who rings
-   * depends on whether the other's invitation comes before one's own was sent: the engines are not "calling" until then.
+   * Where two call at once, the server has one invitation first: it rings, as the engines are not "calling" before theirs was
+   * sent, and the second one is answered as busy. Whose it is, is chance: compared as if it was Amy's.
    */
-  static undecided = new Set(['glare']);
+  static eitherFirst = new Set(['glare']);
 
   /**
    * @param {{gateway: string}} server

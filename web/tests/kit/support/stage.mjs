@@ -43,7 +43,7 @@ export class Stage {
     const player = () => viewer.updates.at(-1)?.playerList.find((one) => one.userID === userID && one.hasVideo && one.hasAudio);
     const { src } = await until(player, `${viewer.name} has a player of ${userID}`);
     const { pusher } = viewer.updates.at(-1);
-    const form = (publisher) => new RegExp(`^rtmp://127\\.0\\.0\\.1:1935/live/${this.app}/\\d+/${publisher}\\?user=${viewer.user}&token=[\\w*%-]+$`);
+    const form = (publisher) => new RegExp(`^${this.server.rtmp}/live/${this.app}/\\d+/${publisher}\\?user=${viewer.user}&token=[\\w*%-]+$`);
     if (!form(userID).test(src)) throw new Error(`no address of a player: ${src}`);
     if (!form(viewer.user).test(pusher.url)) throw new Error(`no address of a pusher: ${pusher.url}`);
   }

@@ -115,20 +115,12 @@ fn later(a: u32, b: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{ms, start};
     use bytes::Bytes;
     use carillon_proto::frame::FrameCodec;
 
-    #[allow(clippy::disallowed_methods)] // an arbitrary origin
-    fn origin() -> Instant {
-        Instant::now() + Duration::from_secs(10)
-    }
-
     fn frame(codec: FrameCodec, at: Instant) -> Frame {
         Frame { codec, at, key: true, payload: Bytes::new() }
-    }
-
-    const fn ms(value: u64) -> Duration {
-        Duration::from_millis(value)
     }
 
     fn drain(tracks: &mut Interleaver, now: Instant) -> Vec<(u32, bool)> {
@@ -137,7 +129,7 @@ mod tests {
 
     #[test]
     fn picture_waits_for_the_sound_that_belongs_before_it() {
-        let (t, mut tracks) = (origin(), Interleaver::default());
+        let (t, mut tracks) = (start(), Interleaver::default());
         tracks.expect(true, true);
         tracks.push(t, frame(FrameCodec::H264, t));
         tracks.push(t + ms(33), frame(FrameCodec::H264, t + ms(33)));
@@ -151,7 +143,7 @@ mod tests {
 
     #[test]
     fn nothing_waits_for_a_camera_that_is_off() {
-        let (t, mut tracks) = (origin(), Interleaver::default());
+        let (t, mut tracks) = (start(), Interleaver::default());
         tracks.expect(true, false);
         tracks.push(t, frame(FrameCodec::Aac, t));
         assert_eq!(drain(&mut tracks, t), [(100, true)]);
@@ -162,7 +154,7 @@ mod tests {
 
     #[test]
     fn time_never_steps_back() {
-        let (t, mut tracks) = (origin(), Interleaver::default());
+        let (t, mut tracks) = (start(), Interleaver::default());
         tracks.expect(true, true);
         tracks.push(t, frame(FrameCodec::H264, t));
         assert_eq!(drain(&mut tracks, t + HOLD_MAX), [(100, false)]);
@@ -175,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_track_that_outruns_the_other_is_let_go() {
-        let (t, mut tracks) = (origin(), Interleaver::default());
+        let (t, mut tracks) = (start(), Interleaver::default());
         tracks.expect(true, true);
         for n in 0..200 {
             tracks.push(t, frame(FrameCodec::H264, t + ms(33) * n));

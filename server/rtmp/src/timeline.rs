@@ -140,11 +140,7 @@ impl Map {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[allow(clippy::disallowed_methods)] // an arbitrary origin
-    fn origin() -> Instant {
-        Instant::now() + Duration::from_secs(100)
-    }
+    use crate::testing::start;
 
     fn ms(value: f64) -> Duration {
         Duration::from_secs_f64(value.max(0.0) / 1000.0)
@@ -170,7 +166,7 @@ mod tests {
     #[test]
     fn clocks_off_by_200_parts_in_a_million_are_followed_for_half_an_hour() {
         for ppm in [-200.0, 0.0, 200.0] {
-            let (start, mut timeline, mut path) = (origin(), Timeline::default(), Path { seed: 9, most: 300.0 });
+            let (start, mut timeline, mut path) = (start(), Timeline::default(), Path { seed: 9, most: 300.0 });
             let (mut arrival, mut worst) = (start, 0.0_f64);
             for n in 0..90_000_u32 {
                 let captured = f64::from(n) * 20.0;
@@ -189,7 +185,7 @@ mod tests {
 
     #[test]
     fn sound_and_picture_of_one_instant_stay_together() {
-        let (start, mut timeline, mut path) = (origin(), Timeline::default(), Path { seed: 3, most: 2_000.0 });
+        let (start, mut timeline, mut path) = (start(), Timeline::default(), Path { seed: 3, most: 2_000.0 });
         let mut arrival = start;
         for n in 0..20_000_u32 {
             let captured = f64::from(n) * 40.0;
@@ -204,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_slow_start_is_forgotten_at_once() {
-        let (start, mut timeline) = (origin(), Timeline::default());
+        let (start, mut timeline) = (start(), Timeline::default());
         for n in 0..20_u32 {
             timeline.place(start + ms(f64::from(n) * 5.0 + 300.0), n * 20);
         }
@@ -214,7 +210,7 @@ mod tests {
 
     #[test]
     fn what_had_piled_up_before_the_start_leaves_no_delay() {
-        let (start, mut timeline) = (origin(), Timeline::default());
+        let (start, mut timeline) = (start(), Timeline::default());
         // Four seconds of frames in two, then one every 20 ms.
         for n in 0..200_u32 {
             timeline.place(start + ms(4_000.0 + f64::from(n) * 10.0), n * 20);
@@ -229,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_stall_leaves_the_map_where_it_was() {
-        let (start, mut timeline) = (origin(), Timeline::default());
+        let (start, mut timeline) = (start(), Timeline::default());
         for n in 0..500_u32 {
             timeline.place(start + ms(f64::from(n) * 20.0), n * 20);
         }
@@ -243,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_jump_of_the_clock_begins_a_new_map() {
-        let (start, mut timeline) = (origin(), Timeline::default());
+        let (start, mut timeline) = (start(), Timeline::default());
         timeline.place(start, 5_000);
         timeline.place(start + ms(20.0), 5_020);
         let back = timeline.place(start + ms(40.0), 4_000_000);

@@ -42,19 +42,11 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[allow(clippy::disallowed_methods)] // an arbitrary origin
-    fn origin() -> Instant {
-        Instant::now() + Duration::from_secs(100)
-    }
-
-    const fn ms(value: u64) -> Duration {
-        Duration::from_millis(value)
-    }
+    use crate::testing::{ms, start};
 
     #[test]
     fn a_map_that_moves_back_squeezes_pictures_but_turns_none() {
-        let (t, mut shown) = (origin(), Shown::default());
+        let (t, mut shown) = (start(), Shown::default());
         let placed =
             [(0, 0), (40, 40), (80, 10), (120, 30), (160, 70)].map(|(time, at)| shown.place(time, 0, t + ms(at)));
         assert_eq!(placed, [0, 40, 41, 42, 70].map(|at| t + ms(at)));
@@ -62,7 +54,7 @@ mod tests {
 
     #[test]
     fn b_frames_stay_before_the_picture_that_came_first() {
-        let (t, mut shown) = (origin(), Shown::default());
+        let (t, mut shown) = (start(), Shown::default());
         let placed =
             [(0, 0), (120, 120), (40, 40), (80, 80), (240, 240)].map(|(time, at)| shown.place(time, 0, t + ms(at)));
         assert_eq!(placed, [0, 120, 40, 80, 240].map(|at| t + ms(at)));
@@ -70,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumps_or_wraps_goes_on_behind_what_was_shown() {
-        let (t, mut shown) = (origin(), Shown::default());
+        let (t, mut shown) = (start(), Shown::default());
         assert_eq!(shown.place(u32::MAX - 10, 0, t + ms(900)), t + ms(900));
         assert_eq!(shown.place(29, 0, t + ms(940)), t + ms(940));
         assert_eq!(shown.place(7, 1, t + ms(100)), t + ms(941));

@@ -33,19 +33,11 @@ impl Stale {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[allow(clippy::disallowed_methods)] // an arbitrary origin
-    fn origin() -> Instant {
-        Instant::now() + Duration::from_secs(100)
-    }
-
-    const fn ms(value: u64) -> Duration {
-        Duration::from_millis(value)
-    }
+    use crate::testing::{ms, start};
 
     #[test]
     fn the_end_of_a_stall_is_left_out_as_far_as_it_is_late() {
-        let (t, mut stale) = (origin(), Stale::default());
+        let (t, mut stale) = (start(), Stale::default());
         let taken: Vec<u64> =
             (0..300).map(|n| n * 20).filter(|at| stale.takes(t + ms(*at.max(&3_000)), t + ms(*at))).collect();
         assert_eq!((taken[0], taken.len()), (2_500, 175));
@@ -53,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_way_that_stays_slow_is_heard_after_a_while() {
-        let (t, mut stale) = (origin(), Stale::default());
+        let (t, mut stale) = (start(), Stale::default());
         let taken: Vec<u64> =
             (0..300).map(|n| n * 20).filter(|at| stale.takes(t + ms(at + 900), t + ms(*at))).collect();
         assert_eq!((taken[0], taken.len()), (2_020, 199));

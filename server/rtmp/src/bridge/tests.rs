@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::media::{Class, Flow, Media};
+use crate::testing::{ms, start};
 use crate::transcode::{AacFormat, AacToOpus, BadFrame, PcmDecoder, PcmEncoder, Refused, SAMPLE_RATE};
 use bytes::Bytes;
 use carillon_proto::codec::aac::AudioSpecificConfig;
@@ -20,15 +21,6 @@ const PPS: [u8; 4] = [0x68, 0xce, 0x0f, 0xc8];
 const IDR: [u8; 4] = [0x65, 0x88, 0x84, 0x00];
 const SLICE: [u8; 4] = [0x61, 0x9a, 0x12, 0x34];
 const DELIMITER: [u8; 2] = [0x09, 0xf0];
-
-#[allow(clippy::disallowed_methods)] // an arbitrary origin
-fn origin() -> Instant {
-    Instant::now() + Duration::from_secs(100)
-}
-
-fn ms(value: u64) -> Duration {
-    Duration::from_millis(value)
-}
 
 fn media(flow: Flow, at: u32, write: impl FnOnce(&mut Vec<u8>)) -> Media {
     let mut payload = Vec::new();
@@ -77,7 +69,7 @@ fn kinds(frame: &Frame) -> Vec<u8> {
 
 #[test]
 fn parameter_sets_stand_before_each_idr_and_delimiters_are_gone() {
-    let (now, mut room) = (origin(), ToRoom::default());
+    let (now, mut room) = (start(), ToRoom::default());
     room.handle_media(now, &avc_header(4));
     let open = RoomOutput::Open { flow: Flow::Video, codec: FrameCodec::H264, reordered: false };
     assert_eq!(drain(&mut room), [open]);
@@ -92,7 +84,7 @@ fn parameter_sets_stand_before_each_idr_and_delimiters_are_gone() {
 
 #[test]
 fn parameter_sets_among_the_pictures_take_the_place_of_those_announced() {
-    let (now, mut room) = (origin(), ToRoom::default());
+    let (now, mut room) = (start(), ToRoom::default());
     room.handle_media(now, &avc_header(4));
     let mut other = PPS;
     other[3] = 0x90;
@@ -105,7 +97,7 @@ fn parameter_sets_among_the_pictures_take_the_place_of_those_announced() {
 
 #[test]
 fn composition_times_move_pictures_and_broken_tags_are_counted() {
-    let (now, mut room) = (origin(), ToRoom::default());
+    let (now, mut room) = (start(), ToRoom::default());
     room.handle_media(now, &picture(0, FrameType::Key, 0, &[&IDR]));
     assert!(drain(&mut room).is_empty(), "nothing is understood before its configuration");
     room.handle_media(now, &avc_header(4));
@@ -124,7 +116,7 @@ fn composition_times_move_pictures_and_broken_tags_are_counted() {
 fn pictures_that_catch_up_keep_their_order() {
     // An encoder that starts late works at its pace for a while, and then through what had piled up.
     for late in [500, 1_500, 3_000, 6_600] {
-        let (now, mut room) = (origin(), ToRoom::default());
+        let (now, mut room) = (start(), ToRoom::default());
         room.handle_media(now, &avc_header(4));
         let mut shown = Vec::new();
         for stamp in (0..15_000).step_by(40) {
@@ -142,7 +134,7 @@ fn pictures_that_catch_up_keep_their_order() {
 
 #[test]
 fn what_browsers_cannot_get_is_told_once() {
-    let (now, mut room) = (origin(), ToRoom::default());
+    let (now, mut room) = (start(), ToRoom::default());
     for _ in 0..2 {
         let hevc = media(Flow::Video, 0, |out| VideoTag::frame(FrameType::Key, FourCc::HEVC, 0, &[1, 2]).write(out));
         room.handle_media(now, &hevc);
@@ -162,7 +154,7 @@ fn what_browsers_cannot_get_is_told_once() {
 
 #[test]
 fn opus_in_enhanced_tags_passes_through() {
-    let (now, mut room) = (origin(), ToRoom::default());
+    let (now, mut room) = (start(), ToRoom::default());
     room.handle_media(now, &media(Flow::Audio, 0, |out| AudioTag::frame(FourCc::OPUS, &[0xfc, 1, 2]).write(out)));
     let out = frames(drain(&mut room));
     assert_eq!((out[0].codec, &out[0].payload[..]), (FrameCodec::Opus, &[0xfc, 1, 2][..]));
@@ -215,7 +207,7 @@ fn lips_stay_with_the_voice_for_half_an_hour_of_a_wrong_clock() {
         Ok(AacToOpus::with(Box::new(Silence), Box::new(Silence)))
     }
     for ppm in [-200.0, 200.0] {
-        let (start, mut room) = (origin(), ToRoom::with(make));
+        let (start, mut room) = (start(), ToRoom::with(make));
         room.handle_media(start, &avc_header(4));
         room.handle_media(start, &aac_header(48_000, 1));
         let (mut seed, mut arrival, mut picture_off) = (5_u32, start, 0.0_f64);
@@ -299,7 +291,7 @@ mod to_players {
     #[test]
     fn tags_leave_on_one_clock_behind_their_configurations() {
         let mut players = ToPlayers::new().expect("codecs");
-        let tags = publish(&mut players, origin(), 1_000, 2_000);
+        let tags = publish(&mut players, start(), 1_000, 2_000);
         assert!(tags.windows(2).all(|pair| pair[0].at <= pair[1].at), "time never steps back");
         let first = tags.iter().find(|tag| tag.flow == Flow::Audio).expect("sound");
         let header = AudioTag::read(&first.payload).expect("a tag");
@@ -316,7 +308,7 @@ mod to_players {
     #[test]
     fn a_camera_that_is_off_holds_no_sound_up() {
         let mut players = ToPlayers::new().expect("codecs");
-        let start = origin();
+        let start = start();
         let tags = publish(&mut players, start, 2_000, 1_000);
         let sound: Vec<u32> = tags.iter().filter(|tag| tag.flow == Flow::Audio).map(|tag| tag.at).collect();
         assert!(sound.len() > 85, "{}", sound.len());
@@ -325,7 +317,7 @@ mod to_players {
 
     #[test]
     fn a_new_size_is_announced_before_its_first_picture() {
-        let (now, mut players) = (origin(), ToPlayers::new().expect("codecs"));
+        let (now, mut players) = (start(), ToPlayers::new().expect("codecs"));
         let mut other = PPS;
         other[3] = 0x90;
         for (n, pps) in [PPS, other].iter().enumerate() {
@@ -339,7 +331,7 @@ mod to_players {
 
     #[test]
     fn pictures_of_another_codec_are_left_out_and_sound_goes_on() {
-        let (now, mut players) = (origin(), ToPlayers::new().expect("codecs"));
+        let (now, mut players) = (start(), ToPlayers::new().expect("codecs"));
         players.handle_frame(now, Frame { codec: FrameCodec::Vp8, at: now, key: true, payload: Bytes::new() });
         let tags = publish(&mut players, now, 2_000, 0);
         assert!(tags.iter().all(|tag| tag.flow != Flow::Video) && tags.len() > 15, "after a wait for pictures");

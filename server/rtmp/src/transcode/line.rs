@@ -163,17 +163,13 @@ fn stretch(pcm: &mut Vec<f32>, channels: usize, longer: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::start;
 
     const TOLERANCE: Duration = Duration::from_millis(60);
 
-    #[allow(clippy::disallowed_methods)] // an arbitrary origin
-    fn origin() -> Instant {
-        Instant::now()
-    }
-
     #[test]
     fn instants_of_blocks_never_drift_from_the_count() {
-        let origin = origin();
+        let origin = start();
         let mut line = Line::new(1, 1024, TOLERANCE);
         line.restart(origin);
         let mut block = Vec::new();
@@ -187,7 +183,7 @@ mod tests {
     #[test]
     fn a_faster_clock_is_followed_within_ten_milliseconds() {
         for ppm in [-200.0, 200.0] {
-            let origin = origin();
+            let origin = start();
             let mut line = Line::new(1, 960, TOLERANCE);
             line.restart(origin);
             let mut worst: f64 = 0.0;

@@ -3,15 +3,11 @@
 use super::codec::{BadFrame, PcmDecoder, PcmEncoder};
 use super::line::{samples, seconds, span};
 use super::*;
+use crate::testing::start;
 use bytes::Bytes;
 use carillon_proto::frame::{Frame, FrameCodec};
 use fdk_aac::enc::{AudioObjectType, BitRate, ChannelMode, Encoder, EncoderParams, Transport};
 use std::time::{Duration, Instant};
-
-#[allow(clippy::disallowed_methods)] // an arbitrary origin
-fn origin() -> Instant {
-    Instant::now() + Duration::from_secs(10)
-}
 
 fn frame(codec: FrameCodec, at: Instant, payload: &[u8]) -> Frame {
     Frame { codec, at, key: true, payload: Bytes::copy_from_slice(payload) }
@@ -118,7 +114,7 @@ fn assert_unbroken(frames: &[Frame], block: usize) {
 #[test]
 fn aac_of_every_rate_becomes_opus_at_the_same_instant() {
     for (rate, channels) in [(48_000, 1), (48_000, 2), (44_100, 2), (16_000, 1), (22_050, 1)] {
-        let from = origin();
+        let from = start();
         let one = beep(rate, 1_000.0, 1.0);
         let pcm = if channels == 2 { interleave(&one, &one) } else { one };
         let frames = publish(AudioObjectType::Mpeg4LowComplexity, rate, channels, &pcm, from);
@@ -138,7 +134,7 @@ fn aac_of_every_rate_becomes_opus_at_the_same_instant() {
 
 #[test]
 fn opus_becomes_aac_at_the_same_instant_whatever_the_delay_of_its_encoder() {
-    let from = origin();
+    let from = start();
     let mut transcoder = OpusToAac::new(1).expect("opens");
     assert_eq!(transcoder.config(), [0x11, 0x88], "AAC-LC, 48 kHz, one channel");
     let packets = opus(&beep(48_000, 1_000.0, 1.5), from);
@@ -154,7 +150,7 @@ fn opus_becomes_aac_at_the_same_instant_whatever_the_delay_of_its_encoder() {
 
 #[test]
 fn he_aac_is_heard_by_its_core_at_the_right_speed() {
-    let from = origin();
+    let from = start();
     let one = beep(48_000, 1_000.0, 1.0);
     let frames = publish(AudioObjectType::Mpeg4HeAac, 48_000, 2, &interleave(&one, &one), from);
     let mut transcoder = AacToOpus::new(AacFormat { sample_rate: 24_000, channels: 2 }).expect("opens");
@@ -167,7 +163,7 @@ fn he_aac_is_heard_by_its_core_at_the_right_speed() {
 
 #[test]
 fn lost_packets_leave_no_gap_in_aac() {
-    let from = origin();
+    let from = start();
     let mut packets = opus(&tone::sine(48_000.0, 440.0, 48_000 * 3), from);
     let mut n = 0;
     packets.retain(|_| {
@@ -187,7 +183,7 @@ fn lost_packets_leave_no_gap_in_aac() {
 
 #[test]
 fn silence_goes_on_while_nothing_is_sent_and_the_next_word_is_in_time() {
-    let from = origin();
+    let from = start();
     let mut transcoder = OpusToAac::new(1).expect("opens");
     transcoder.start(from - Duration::from_secs(1));
     let mut packets = opus(&tone::sine(48_000.0, 440.0, 24_000), from);
@@ -206,7 +202,7 @@ fn silence_goes_on_while_nothing_is_sent_and_the_next_word_is_in_time() {
 
 #[test]
 fn late_packets_teach_patience() {
-    let from = origin();
+    let from = start();
     let packets = opus(&tone::sine(48_000.0, 440.0, 48_000 * 4), from);
     let mut transcoder = OpusToAac::new(1).expect("opens");
     let (early, slow) = packets.split_at(100);
@@ -230,7 +226,7 @@ fn transcode_back_only(transcoder: &mut OpusToAac, frames: &[Frame], late: Durat
 
 #[test]
 fn a_long_hole_is_jumped_over_and_a_short_one_concealed() {
-    let from = origin();
+    let from = start();
     let all = publish(AudioObjectType::Mpeg4LowComplexity, 48_000, 1, &tone::sine(48_000.0, 440.0, 96_000), from);
     let mut frames = all[..30].to_vec();
     frames.extend_from_slice(&all[34..50]);
@@ -247,7 +243,7 @@ fn a_long_hole_is_jumped_over_and_a_short_one_concealed() {
 
 #[test]
 fn rubbish_costs_its_own_frame_only() {
-    let from = origin();
+    let from = start();
     let mut frames = publish(AudioObjectType::Mpeg4LowComplexity, 48_000, 2, &vec![0.1; 96_000 * 2], from);
     let mut seed = 7_u32;
     for frame in frames.iter_mut().step_by(3) {
@@ -324,7 +320,7 @@ impl PcmEncoder for Count {
 #[test]
 fn ten_minutes_of_a_wrong_clock_shift_nothing() {
     for ppm in [-200.0, 200.0] {
-        let from = origin();
+        let from = start();
         let mut transcoder = AacToOpus::with(Box::new(Count), Box::new(Count));
         let mut worst: f64 = 0.0;
         for n in 0..28_125_u32 {

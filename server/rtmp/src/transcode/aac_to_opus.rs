@@ -16,9 +16,6 @@ const TOLERANCE: Duration = Duration::from_millis(60);
 /// A longer hole is not made up: the packets' times jump over it, which a WebRTC receiver takes as silence.
 const CONCEAL_MAX: Duration = Duration::from_millis(100);
 
-/// So many frames in a row whose time has passed mean that the publisher's clock was put back: the line goes on from them.
-const PASSED_MAX: u32 = 50;
-
 /// Decodes AAC frames and encodes what they hold as Opus packets of 20 ms.
 pub struct AacToOpus {
     decoder: Box<dyn PcmDecoder>,
@@ -26,8 +23,6 @@ pub struct AacToOpus {
     resampler: Option<Resampler>,
     line: Line,
     out: VecDeque<Frame>,
-    /// Frames in a row that came too late.
-    passed: u32,
     /// The sum of the squares of so many samples since the loudness was last taken.
     power: (f64, usize),
     /// Kept for their memory: decoded, mixed, at 48 kHz, one block, one packet.
@@ -56,7 +51,6 @@ impl AacToOpus {
             resampler,
             line,
             out: VecDeque::new(),
-            passed: 0,
             power: (0.0, 0),
             decoded: Vec::new(),
             mixed: Vec::new(),
@@ -75,14 +69,12 @@ impl AacToOpus {
             Fit::Next => {}
             Fit::Hole(missing) if span(missing as u64) < CONCEAL_MAX => self.conceal(missing),
             Fit::Hole(_) => self.jump(frame.at),
-            Fit::Passed if self.passed < PASSED_MAX => {
-                self.passed += 1;
+            Fit::Passed => {
                 self.stats.late += 1;
                 return;
             }
-            Fit::Passed => self.jump(self.line.end().unwrap_or(frame.at)),
+            Fit::PutBack(at) => self.jump(at),
         }
-        self.passed = 0;
         self.decoded.clear();
         if self.decoder.decode(&frame.payload, &mut self.decoded).is_err() {
             self.stats.broken += 1;

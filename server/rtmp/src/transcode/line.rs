@@ -11,6 +11,9 @@ const SLEW_TO: f64 = 0.001;
 /// Share of a new measurement in that average: some 0.3 s of frames, so that a timestamp's rounding moves nothing.
 const SLEW_WEIGHT: f64 = 1.0 / 16.0;
 
+/// So many pieces in a row whose time has passed mean that the sender's clock was put back: the line goes on from them.
+const PASSED_MAX: u32 = 50;
+
 /// Where a piece belongs on the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fit {
@@ -19,8 +22,10 @@ pub(super) enum Fit {
     Next,
     /// So many samples per channel are missing before it.
     Hole(usize),
-    /// Its time has been filled already.
+    /// Its time has been filled already: to be left out.
     Passed,
+    /// The same for so long that the sender's clock was put back: the line is to go on with it, at this instant.
+    PutBack(Instant),
 }
 
 /// Interleaved samples at 48 kHz, end to end.
@@ -40,6 +45,8 @@ pub(super) struct Line {
     /// How far what comes is behind its place (above zero) or ahead, on average, in seconds.
     drift: f64,
     slewing: bool,
+    /// Pieces in a row that came too late.
+    passed: u32,
 }
 
 impl Line {
@@ -54,6 +61,7 @@ impl Line {
             taken: 0,
             drift: 0.0,
             slewing: false,
+            passed: 0,
         }
     }
 
@@ -62,13 +70,19 @@ impl Line {
         self.start.map(|start| start + span(self.written))
     }
 
-    pub(super) fn fit(&self, at: Instant) -> Fit {
+    /// To be asked once for each piece that comes.
+    pub(super) fn fit(&mut self, at: Instant) -> Fit {
         let Some(end) = self.end() else { return Fit::First };
         let off = seconds(at, end);
+        if off < -self.tolerance && self.passed < PASSED_MAX {
+            self.passed += 1;
+            return Fit::Passed;
+        }
+        self.passed = 0;
         if off > self.tolerance {
             Fit::Hole((off * f64::from(SAMPLE_RATE)) as usize)
         } else if off < -self.tolerance {
-            Fit::Passed
+            Fit::PutBack(end)
         } else {
             Fit::Next
         }
@@ -196,6 +210,21 @@ mod tests {
             }
             assert!(worst < 0.010, "{ppm} ppm: {worst} s off");
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_is_followed_after_so_many_pieces_in_a_row() {
+        let (start, mut line) = (start(), Line::new(1, 960, TOLERANCE));
+        assert_eq!(line.fit(start), Fit::First);
+        line.restart(start);
+        line.fill(&[0.0; 48_000]);
+        let end = start + Duration::from_secs(1);
+        assert_eq!(line.fit(start), Fit::Passed);
+        assert_eq!(line.fit(end), Fit::Next, "the count begins anew");
+        for _ in 0..PASSED_MAX {
+            assert_eq!(line.fit(start), Fit::Passed);
+        }
+        assert_eq!(line.fit(start), Fit::PutBack(end));
     }
 
     #[test]

@@ -42,9 +42,6 @@ const BEHIND_MAX: f64 = 1.5;
 /// A longer hole is jumped over: nobody was there to fill it in time.
 const FILL_MAX: Duration = Duration::from_secs(2);
 
-/// So many packets in a row whose time has passed mean that the sender's clock was put back.
-const PASSED_MAX: u32 = 50;
-
 /// Decodes Opus packets and encodes what they hold as AAC frames without a gap.
 pub struct OpusToAac {
     decoder: Box<dyn PcmDecoder>,
@@ -58,8 +55,6 @@ pub struct OpusToAac {
     quiet: bool,
     /// Nothing is sent, it was told.
     silence: bool,
-    /// Packets in a row that came too late.
-    passed: u32,
     piece: Vec<f32>,
     block: Vec<f32>,
     frame: Vec<u8>,
@@ -91,7 +86,6 @@ impl OpusToAac {
             made_up: 0,
             quiet: false,
             silence: false,
-            passed: 0,
             piece: Vec::new(),
             block: Vec::new(),
             frame: Vec::new(),
@@ -121,14 +115,12 @@ impl OpusToAac {
             Fit::Next => {}
             Fit::Hole(missing) if span(missing as u64) < FILL_MAX => self.make_up(missing, Some(&frame.payload)),
             Fit::Hole(_) => self.jump(frame.at),
-            Fit::Passed if self.passed < PASSED_MAX => {
-                self.passed += 1;
+            Fit::Passed => {
                 self.stats.late += 1;
                 return;
             }
-            Fit::Passed => self.jump(self.line.end().unwrap_or(frame.at)),
+            Fit::PutBack(at) => self.jump(at),
         }
-        self.passed = 0;
         self.piece.clear();
         if self.decoder.decode(&frame.payload, &mut self.piece).is_err() {
             self.stats.broken += 1;

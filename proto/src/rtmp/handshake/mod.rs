@@ -37,6 +37,40 @@ impl std::error::Error for HandshakeError {}
 
 type Packet = [u8; PACKET_BYTES];
 
+/// How far one side's handshake has come. Both sides go the same way.
+#[derive(Debug)]
+enum State {
+    /// The other side's version and first packet (C0 and C1, or S0 and S1), as far as they have come.
+    Opening(Vec<u8>),
+    /// All of ours is written; so many bytes of the other side's second packet are to come.
+    Closing(usize),
+    Over,
+}
+
+impl State {
+    const BEGINNING: Self = Self::Opening(Vec::new());
+
+    /// Takes what belongs to the handshake from the front of `input`; `answer` is given the first packet once it is
+    /// whole. True once the handshake is over.
+    fn read(&mut self, input: &mut &[u8], answer: impl FnOnce(&Packet)) -> Result<bool, HandshakeError> {
+        if let Self::Opening(kept) = self {
+            let is_whole = collect(kept, input, 1 + PACKET_BYTES);
+            if let Some(version) = kept.first().filter(|version| **version != VERSION) {
+                return Err(HandshakeError::Version(*version));
+            }
+            let Some(first) = kept.last_chunk::<PACKET_BYTES>().filter(|_| is_whole) else { return Ok(false) };
+            answer(first);
+            *self = Self::Closing(PACKET_BYTES);
+        }
+        if let Self::Closing(left) = self
+            && skip(left, input)
+        {
+            *self = Self::Over;
+        }
+        Ok(matches!(self, Self::Over))
+    }
+}
+
 /// Moves bytes from the front of `input` to `kept` until `wanted` are there; says whether they are.
 fn collect(kept: &mut Vec<u8>, input: &mut &[u8], wanted: usize) -> bool {
     let taken = input.len().min(wanted - kept.len());

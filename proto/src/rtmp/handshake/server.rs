@@ -1,7 +1,7 @@
 //! The side that is connected to.
 
 use super::digest::{self, PLAYER, SERVER};
-use super::{HandshakeError, PACKET_BYTES, Packet, VERSION, collect, filler, first_packet, skip};
+use super::{HandshakeError, Packet, State, VERSION, filler, first_packet};
 
 /// What S1 calls itself where it is signed. Clients that see a version below 3 take the server for one without digests.
 const SIGNED_VERSION: [u8; 4] = [4, 5, 0, 1];
@@ -13,39 +13,16 @@ pub struct ServerHandshake {
     state: State,
 }
 
-#[derive(Debug)]
-enum State {
-    /// C0 and C1, as far as they have come.
-    Opening(Vec<u8>),
-    /// S0, S1 and S2 are written; so many bytes of C2 are to come.
-    Closing(usize),
-    Over,
-}
-
 impl ServerHandshake {
     /// `seed` makes the filler; it should differ between connections.
     pub fn new(seed: u64) -> Self {
-        Self { seed, state: State::Opening(Vec::new()) }
+        Self { seed, state: State::BEGINNING }
     }
 
     /// Takes what belongs to the handshake from the front of `input` and appends what is to be sent to `out`. True once
     /// it is over; what is left of `input` then is chunks. What C2 says is not looked at: many clients send rubbish.
     pub fn read(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<bool, HandshakeError> {
-        if let State::Opening(kept) = &mut self.state {
-            let is_whole = collect(kept, input, 1 + PACKET_BYTES);
-            if let Some(version) = kept.first().filter(|version| **version != VERSION) {
-                return Err(HandshakeError::Version(*version));
-            }
-            let Some(c1) = kept.last_chunk::<PACKET_BYTES>().filter(|_| is_whole) else { return Ok(false) };
-            answer(self.seed, c1, out);
-            self.state = State::Closing(PACKET_BYTES);
-        }
-        if let State::Closing(left) = &mut self.state
-            && skip(left, input)
-        {
-            self.state = State::Over;
-        }
-        Ok(matches!(self.state, State::Over))
+        self.state.read(input, |c1| answer(self.seed, c1, out))
     }
 }
 

@@ -52,12 +52,10 @@ impl Switchboard {
     ) {
         match self.enter(t, directory, &room, &user, key, Holder::Media) {
             Ok(seat) => {
-                let may = self.seats.get(&seat).map_or(Privileges(0), |seat| seat.may);
+                let may = self.privileges(seat);
                 self.outputs.push_back(Output::EnteredWithoutSession { request, seat, room: room.1, may });
             }
-            Err(reason) => {
-                self.outputs.push_back(Output::RefusedWithoutSession { request, error: refusal(reason) });
-            }
+            Err(reason) => self.outputs.push_back(refused_without_session(request, reason)),
         }
     }
 
@@ -85,10 +83,10 @@ impl Switchboard {
         };
         self.outputs.push_back(match attached {
             Ok((seat, keeper)) => {
-                let may = self.seats.get(&seat).map_or(Privileges(0), |seat| seat.may);
+                let may = self.privileges(seat);
                 Output::Attached { request, seat, room: room.1, may, keeper }
             }
-            Err(reason) => Output::RefusedWithoutSession { request, error: refusal(reason) },
+            Err(reason) => refused_without_session(request, reason),
         });
     }
 
@@ -226,8 +224,12 @@ impl Switchboard {
         SeatId(self.next_seat - 1)
     }
 
+    fn privileges(&self, seat: SeatId) -> Privileges {
+        self.seats.get(&seat).map_or(Privileges(0), |seat| seat.may)
+    }
+
     fn entered_room(&self, directory: &dyn Directory, key: &RoomKey, own: SeatId) -> (Privileges, EnteredRoom) {
-        let may = self.seats.get(&own).map_or(Privileges(0), |seat| seat.may);
+        let may = self.privileges(own);
         let seats = self.rooms.get(key).into_iter().flat_map(|room| room.seats.values());
         let others = seats.filter(|id| **id != own).filter_map(|id| self.seats.get(id));
         let participants = others.map(|seat| seat.participant(directory.profile(key.0, &seat.user))).collect();
@@ -427,6 +429,10 @@ impl Switchboard {
 
 fn not_in_room() -> ErrorBody {
     ErrorBody::new(code::NOT_IN_ROOM, "this session has no seat in the room: enter it first")
+}
+
+fn refused_without_session(request: u64, reason: RefuseReason) -> Output {
+    Output::RefusedWithoutSession { request, error: refusal(reason) }
 }
 
 fn refusal(reason: RefuseReason) -> ErrorBody {

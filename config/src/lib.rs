@@ -13,6 +13,7 @@ pub mod media;
 mod print;
 pub mod rtmp;
 mod section;
+mod variables;
 
 pub use chat::{App, Apps, Callbacks, DevicePolicy, Secret, StreamKeys};
 pub use load::LoadError;
@@ -21,6 +22,7 @@ pub use section::{BadValue, Knob, Section};
 pub use section::{read_value, refuse_unknown};
 #[doc(hidden)]
 pub use toml::Table;
+pub use variables::UnknownVariable;
 
 /// One section as data: for printing, and for the environment.
 pub(crate) struct AnySection {

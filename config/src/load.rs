@@ -1,13 +1,12 @@
 //! From file and environment to a checked [`Config`], with errors that name the key, the value and what is allowed.
 
 use crate::chat::validate_apps;
+use crate::variables::{APPS, variable};
 use crate::{Apps, BadValue, Config, Knob};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// Every key is also a variable: `CARILLON_LISTEN_HTTP` for `http` of `[listen]`.
-const PREFIX: &str = "CARILLON_";
 /// Bytes of a configuration file. A hundred apps need a tenth.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -141,19 +140,18 @@ fn blame(source: &str, bad: &BadValue, taken: &[(String, String)]) -> String {
 }
 
 /// Puts the variables that name a knob into the table; gives the keys they set. Others may belong to somebody else
-/// (an orchestrator makes `CARILLON_PORT` for a service of that name) and are left alone.
+/// and are left alone (`Config::unknown_variables`).
 fn take_variables(table: &mut Table, variables: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
     let mut taken = Vec::new();
     for (name, text) in variables {
-        let Some(wanted) = name.strip_prefix(PREFIX) else { continue };
-        if wanted == "APPS" {
+        if name == APPS {
             table.insert("apps".to_owned(), parse_toml(&text).unwrap_or(Value::String(text)));
             taken.push(("apps".to_owned(), name));
             continue;
         }
         for section in Config::sections() {
             for Knob { name: knob, .. } in section.knobs {
-                if wanted != format!("{}_{knob}", section.name).to_uppercase() {
+                if name != variable(section.name, knob) {
                     continue;
                 }
                 let value = parse_like(section.defaults.get(*knob), &text);

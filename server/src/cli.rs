@@ -3,7 +3,7 @@
 mod key;
 mod url;
 
-use carillon_config::{Config, DEVELOPMENT_APP};
+use carillon_config::{Config, DEVELOPMENT_APP, UnknownVariable};
 use carillon_proto::id::{AppId, UserId};
 use carillon_proto::user_sig::UserSig;
 use clap::{Args, Parser, Subcommand};
@@ -73,6 +73,7 @@ pub(crate) fn run(Arguments { command, config: file }: Arguments) -> Result<()> 
         Command::CheckConfig => {
             let config = load()?;
             carillon::gateway::check_certificate(&config)?;
+            unknown_variables().iter().for_each(|unknown| eprintln!("carillon: {unknown}"));
             let mode = if config.is_development() { " (no [[apps]]: development mode)" } else { "" };
             say(&format!("the configuration is good{mode}"))
         }
@@ -81,6 +82,7 @@ pub(crate) fn run(Arguments { command, config: file }: Arguments) -> Result<()> 
 
 fn serve(config: Config) -> Result<()> {
     start_log(&config)?;
+    unknown_variables().iter().for_each(|unknown| tracing::warn!("{unknown}"));
     carillon::gateway::check_certificate(&config)?;
     let key = config.is_development().then(|| key::development(&config.store.path)).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -88,6 +90,10 @@ fn serve(config: Config) -> Result<()> {
     // What did not end within the time of a stop is not waited for.
     runtime.shutdown_background();
     ended
+}
+
+fn unknown_variables() -> Vec<UnknownVariable> {
+    Config::unknown_variables(std::env::vars().map(|(name, _)| name))
 }
 
 fn start_log(config: &Config) -> Result<()> {

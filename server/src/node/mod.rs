@@ -60,6 +60,7 @@ impl Node {
     fn start(config: Config, development: Option<String>, bound: Bound, clock: Clock) -> Result<Self, Failure> {
         let Bound { resources, http, admin, tcp, client } = bound;
         let rtmp_address = resources.streams.plain.local_addr()?;
+        let rtmps_address = resources.streams.tls.as_ref().map(|(listener, _)| listener.local_addr()).transpose()?;
         let (to_postman, posts) = mpsc::unbounded_channel();
         let Threads { handles, control, others } = Threads::start(&config, resources, to_postman, clock)?;
         let (callbacks, to_control) = (config.callbacks.clone(), handles.control.clone());
@@ -69,6 +70,9 @@ impl Node {
         tracing::info!(
             http = %http.local_addr()?, admin = %admin.local_addr()?, rtmp = %rtmp_address, "listening"
         );
+        if let Some(address) = rtmps_address {
+            tracing::info!(rtmps = %address, "listening for RTMPS");
+        }
         let (stop_http, stopped) = watch::channel(false);
         let tcp = tcp::serve(tcp, handles.workers.clone(), shared.config.limits.http_connections_per_address);
         Ok(Self {

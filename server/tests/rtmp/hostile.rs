@@ -2,10 +2,9 @@
 
 use crate::support::PATIENCE;
 use crate::support::streams::{Ffmpeg, assert_steady, query, rtmp_address};
-use crate::{ROOM, Scene};
-use carillon_proto::amf0::Value;
+use crate::{ROOM, Scene, by_hand};
 use carillon_proto::rtmp::chunk::ChunkWriter;
-use carillon_proto::rtmp::{self, Message, MessageKind};
+use carillon_proto::rtmp::{Message, MessageKind};
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,19 +15,7 @@ fn stalled_player(server: SocketAddr) -> TcpStream {
     socket.set_recv_buffer_size(4_096).expect("a small buffer");
     socket.connect(&server.into()).expect("it listens");
     let mut stream = TcpStream::from(socket);
-    let mut bytes = vec![3];
-    bytes.extend([0; 3072]);
-    let mut writer = ChunkWriter::new();
-    let app = Value::object([("app", format!("live/{}", crate::support::APP).as_str().into())]);
-    let connect = rtmp::Command { name: "connect".into(), transaction: 1.0, object: app, arguments: vec![] };
-    let name = format!("{ROOM}/amy?{}", query("ben"));
-    for message in [
-        connect.to_message(0),
-        rtmp::Command::call("createStream", 2.0, vec![]).to_message(0),
-        rtmp::Command::call("play", 3.0, vec![name.as_str().into()]).to_message(1),
-    ] {
-        writer.write(&message, &mut bytes);
-    }
+    let bytes = by_hand::session("play", &format!("{ROOM}/amy?{}", query("ben")));
     stream.write_all(&bytes).expect("it is taken");
     stream
 }

@@ -1,7 +1,10 @@
 //! Streams at the real server, by real ffmpeg: who may publish and play, what players see, and what others' faults cost.
 
+mod by_hand;
 mod hostile;
 mod rooms;
+mod secure;
+mod signed;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

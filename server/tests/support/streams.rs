@@ -53,8 +53,13 @@ impl Ffmpeg {
 
     /// Decodes everything, and ends with an error at the first that cannot be decoded.
     pub fn play(address: &str) -> Self {
+        Self::play_with(address, &[])
+    }
+
+    /// With further options of the input.
+    pub fn play_with(address: &str, options: &[&str]) -> Self {
         let mut command = Command::new("ffmpeg");
-        command.args("-v error -xerror -fflags nobuffer -i".split(' ')).arg(address);
+        command.args("-v error -xerror -fflags nobuffer".split(' ')).args(options).args(["-i", address]);
         command.args("-map 0:v? -map 0:a? -flush_packets 1 -f framecrc -".split(' '));
         Self::spawn(command)
     }

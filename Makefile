@@ -5,6 +5,7 @@
 # make interop  calls between clients of another WebRTC stack, webrtc-rs (a part of make test)
 # make figures  print how long a player in Chromium waits for its first picture, beside a bare handshake
 # make weather  calls in Chromium on bad networks: the whole table, three seeds a cell (about an hour and a half), as text, weather.json and the picture weather.svg
+# make weather-short  a minute of it, with the bounds of a busy machine (a part of make test)
 # make weather-agree  whether the model of Chromium agrees with what `make weather` has measured
 # make browser-figures  the browser tests, with the frame rates that an idle machine must reach
 # make weather-sim  the same weathers in virtual time with a model of Chromium, 200 seeds a cell (about an hour), as text and weather-sim.json
@@ -24,7 +25,7 @@ ifdef CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release
 endif
 
-.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather weather-sim weather-agree rtmp rtmp-tools rtmp-load audit fuzz browser-figures browser-deps npm-deps kit-deps stream-deps
+.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather weather-short weather-sim weather-agree rtmp rtmp-tools rtmp-load audit fuzz browser-figures browser-deps npm-deps kit-deps stream-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -36,7 +37,7 @@ run: build
 	$(RELEASE)/carillon serve
 
 test:
-	@.ci/parts fmt clippy unit interop web gateway browser kit bench
+	@.ci/parts fmt clippy unit interop web gateway browser weather-short kit bench
 
 fmt:
 	cargo fmt --all --check
@@ -101,6 +102,10 @@ weather: build npm-deps browser-deps
 	$(CARGO) build --release -p carillon-loadtest
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" CARILLON_LOADTEST_BIN="$(abspath $(RELEASE))/carillon-loadtest" \
 	    node tests/weather/weather.mjs $(if $(CELLS),--cells $(CELLS)) --seeds $(SEEDS) --seconds $(SECONDS_EACH) --json weather.json
+
+weather-short: build npm-deps browser-deps
+	$(CARGO) build --release -p carillon-loadtest
+	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" CARILLON_LOADTEST_BIN="$(abspath $(RELEASE))/carillon-loadtest" npm run test:weather
 
 # CELLS=loss30,loss70 SEEDS=20 SECONDS_EACH=10 for a part of it.
 weather-sim: SEEDS := $(if $(filter command line environment,$(origin SEEDS)),$(SEEDS),200)

@@ -7,12 +7,14 @@ import { launchChromium } from '../browser/support/browser.mjs';
 import { Server } from '../browser/support/server.mjs';
 import { Proxy, throughProxy } from './proxy.mjs';
 import { sums } from './figures.mjs';
+import { shareUrgency } from './priority.mjs';
 
 const run = promisify(execFile);
 /** One way, on each link. */
 export const DELAY_MS = 20;
 const PAGE = join(import.meta.dirname, 'page.js');
 const PATIENCE_MS = 60_000;
+const URGENCY_MS = 1_000;
 export const CAMERA = { size: { width: 640, height: 360, fps: 30 }, maxBitrate: 800_000 };
 
 /**
@@ -35,12 +37,15 @@ export class Call {
     Object.assign(this, { server, proxy, browsers, speech, seed });
     this.media = `127.0.0.1:${server.env.CARILLON_LISTEN_UDP_PORT}`;
     this.routes = new Map();
+    // Pages come and go, and with them processes.
+    this.urgency = setInterval(() => shareUrgency(), URGENCY_MS);
   }
 
   async stop() {
     await Promise.all(this.browsers.map((browser) => browser.close()));
     await this.proxy.stop();
     await this.server.stop();
+    clearInterval(this.urgency);
   }
 
   /** A page that can publish and play. @param {number} browser 0: the publishers', 1: the players' @returns {Promise<Page>} */

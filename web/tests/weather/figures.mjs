@@ -9,7 +9,7 @@ const WAIT_MS = 10;
 /** Runs in the page: sums over the streams of one kind. */
 export async function sums(type) {
   const sum = {
-    video: 0, audio: 0, redundant: 0, repeated: 0, nacks: 0, plis: 0, samples: 0, concealed: 0, target: 0, encoded: 0, cpuLimited: 0,
+    video: 0, audio: 0, redundant: 0, repeated: 0, nacks: 0, plis: 0, samples: 0, concealed: 0, stretched: 0, discarded: 0, target: 0, encoded: 0, cpuLimited: 0,
     drawn: globalThis.__drawn ?? 0, states: globalThis.__states.map((states) => states.map((s) => s[1])),
   };
   for (const pc of globalThis.__peerConnections) {
@@ -31,6 +31,8 @@ export async function sums(type) {
       sum.plis += s.pliCount ?? 0;
       sum.samples += s.totalSamplesReceived ?? 0;
       sum.concealed += s.concealedSamples ?? 0;
+      sum.stretched += (s.insertedSamplesForDeceleration ?? 0) + (s.removedSamplesForAcceleration ?? 0);
+      sum.discarded += s.packetsDiscarded ?? 0;
       // RED of depth 1, Chromium's own: the older frame and 5 bytes of headers (RFC 2198: 4 for the older block, 1 for the newer).
       if (s.kind === 'audio' && wrapped) sum.redundant += Math.max(0, (payload + 5 * once) / 2);
       if (s.kind === 'video') {
@@ -66,15 +68,18 @@ export function figures(before, after, camera, capped) {
     uplinkKbps, downlinkKbps, redKbps,
     uplinkTimes: (uplinkKbps - redKbps) / once, downlinkTimes: downlinkKbps / once,
     concealed: (100 * grown((l) => l.into.concealed)) / Math.max(1, grown((l) => l.into.samples)),
+    // Played slower or faster, ms in a second.
+    stretched: (1000 * grown((l) => l.into.stretched)) / Math.max(1, grown((l) => l.into.samples)),
+    discarded: grown((l) => l.into.discarded),
     nacks: grown((l) => l.into.nacks), plis: grown((l) => l.into.plis), resent: grown((l) => l.out.repeated),
     ...(capped ? { queueP95Ms: Math.max(waited(before.uplink, after.uplink), waited(before.downlink, after.downlink)) } : {}),
     drops: dropped(after.out.states) + dropped(after.into.states),
   };
 }
 
-/** Connections that failed, or are not there at the end. */
+/** Connections that failed or never came; one that only hears nothing for a while is `disconnected`, and may come back. */
 function dropped(all) {
-  return all.filter((states) => states.includes('failed') || states.at(-1) !== 'connected').length;
+  return all.filter((states) => states.includes('failed') || !states.includes('connected')).length;
 }
 
 /** 95th percentile of the time spent in a link's queue, ms. */

@@ -1,12 +1,13 @@
 // From what a receiving page recorded to figures.
 import { RATE, bandsOf, correlation, stoi } from './stoi.mjs';
 
-const RECORDED_RATE = 16_000;
 const FREEZE_MS = 250;
 const LONG_FREEZE_MS = 500;
 const WINDOW = 1.5 * RATE;
 /** Between the bands with which a window is found in the speech: 4 ms. */
 const FIND_HOP = 40;
+/** … of which the fifteen are summed up in so many. */
+const BANDS = 4;
 /** Windows fainter than this share of the speech's loudness carry no speech to judge. */
 const SILENT = 0.05;
 
@@ -44,13 +45,15 @@ export class Ear {
     this.speech = speech;
     this.loop = new Float64Array(speech.length + 2 * WINDOW);
     for (let i = 0; i < this.loop.length; i += 1) this.loop[i] = speech[i % speech.length];
-    this.bands = bandsOf(this.loop, FIND_HOP).map(loudness);
+    const bands = bandsOf(this.loop, FIND_HOP).map(loudness);
+    this.thinned = [0, 1, 2, 3].map((first) => everyFourth(bands, first));
     this.level = rms(speech);
   }
 
-  /** @param {Int16Array} recorded at 16 kHz @returns {number | null} mean STOI over windows of 1.5 s */
-  judge(recorded) {
-    const heard = resample(Float64Array.from(recorded, (s) => s / 32768), RECORDED_RATE, RATE);
+  /** @param {Int16Array} recorded @param {number} rate @returns {number | null} mean STOI over windows of 1.5 s */
+  judge(recorded, rate) {
+    if (recorded.length === 0) return null;
+    const heard = resample(Float64Array.from(recorded, (s) => s / 32768), rate, RATE);
     const scores = [];
     for (let at = 0; at + WINDOW <= heard.length; at += WINDOW / 2) {
       const score = this.window(heard.subarray(at, at + WINDOW));
@@ -61,11 +64,13 @@ export class Ear {
 
   /** Where in the speech a window lies is unknown (buffers grow and shrink): the place that fits best counts. */
   window(heard) {
-    const bands = bandsOf(heard, FIND_HOP).map(loudness);
+    const bands = everyFourth(bandsOf(heard, FIND_HOP).map(loudness));
     const period = Math.floor(this.speech.length / FIND_HOP);
     let best = { score: -2, at: 0 };
     for (let at = 0; at < period; at += 1) {
-      const score = fit(this.bands, bands, at);
+      const thin = this.thinned[at % 4];
+      const from = Math.floor(at / 4) * BANDS;
+      const score = correlation(thin.subarray(from, from + bands.length), bands);
       if (score > best.score) best = { score, at };
     }
     const at = this.align(heard, best.at * FIND_HOP);
@@ -90,14 +95,12 @@ function loudness(frame) {
   return [0, 4, 8, 12].map((from) => Math.sqrt(frame.slice(from, from + 4).reduce((a, b) => a + b, 0)));
 }
 
-function fit(reference, heard, at) {
-  const x = [];
-  const y = [];
-  for (let i = 0; i < heard.length; i += 4) {
-    x.push(...reference[at + i]);
-    y.push(...heard[i]);
-  }
-  return correlation(x, y);
+/** One frame of four, in a row. */
+function everyFourth(frames, first = 0) {
+  const chosen = frames.filter((_, i) => i % 4 === first);
+  const row = new Float64Array(chosen.length * BANDS);
+  chosen.forEach((frame, i) => row.set(frame, i * BANDS));
+  return row;
 }
 
 function rms(signal) {
@@ -109,15 +112,29 @@ export function resample(signal, from, to) {
   const cut = Math.min(1, to / from) * 0.95;
   const half = 16 / cut;
   const out = new Float64Array(Math.floor((signal.length * to) / from));
+  /** The sinc depends on where between two samples a new one lies, and that comes round. */
+  const round = to / commonDivisor(from, to);
+  const taps = Array.from({ length: round }, (_, n) => tapsAround((n * from) / to, cut, half));
   for (let n = 0; n < out.length; n += 1) {
-    const centre = (n * from) / to;
+    const { first, weights } = taps[n % round];
+    const start = Math.floor(n / round) * ((round * from) / to) + first;
     let sum = 0;
-    for (let i = Math.max(0, Math.ceil(centre - half)); i <= Math.min(signal.length - 1, centre + half); i += 1) {
-      const d = i - centre;
-      const sinc = d === 0 ? cut : Math.sin(Math.PI * cut * d) / (Math.PI * d);
-      sum += signal[i] * sinc * (0.5 + 0.5 * Math.cos((Math.PI * d) / half));
-    }
+    for (let i = Math.max(0, -start); i < weights.length && start + i < signal.length; i += 1) sum += signal[start + i] * weights[i];
     out[n] = sum;
   }
   return out;
+}
+
+function tapsAround(centre, cut, half) {
+  const first = Math.ceil(centre - half);
+  const weights = Float64Array.from({ length: Math.floor(centre + half) - first + 1 }, (_, i) => {
+    const d = first + i - centre;
+    const sinc = d === 0 ? cut : Math.sin(Math.PI * cut * d) / (Math.PI * d);
+    return sinc * (0.5 + 0.5 * Math.cos((Math.PI * d) / half));
+  });
+  return { first, weights };
+}
+
+function commonDivisor(a, b) {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }

@@ -119,7 +119,7 @@ function receiver(judged) {
   pc.ontrack = ({ track }) => {
     stream.addTrack(track);
     if (track.kind === 'video') watch(stream, seen, judged);
-    else if (judged) listen(new MediaStream([track]), seen);
+    else if (judged) listen(track, seen);
   };
   return { pc, seen };
 }
@@ -190,18 +190,25 @@ function read(pixels, shown) {
   return sum === check(time) ? ((Math.floor(shown) & 0xffffff) - time) & 0xffffff : null;
 }
 
-async function listen(stream, seen) {
-  document.body.append(Object.assign(document.createElement('audio'), { srcObject: stream, autoplay: true, muted: true }));
-  const context = new AudioContext({ sampleRate: 16000 });
-  const code = 'registerProcessor("tap", class extends AudioWorkletProcessor { process([input]) {'
-    + ' if (input[0]) this.port.postMessage(input[0].slice()); return true; } });';
-  await context.audioWorklet.addModule(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
-  const tap = new AudioWorkletNode(context, 'tap');
-  tap.port.onmessage = ({ data }) => seen.sound.push(data);
-  context.createMediaStreamSource(stream).connect(tap).connect(context.destination);
+/**
+ * Reads what the decoder gives, without a sound device between that would drop what a busy page takes too late; the element makes it play.
+ * @param {MediaStreamTrack} track
+ */
+async function listen(track, seen) {
+  document.body.append(Object.assign(document.createElement('audio'), { srcObject: new MediaStream([track]), autoplay: true, muted: true }));
+  const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 1000 }).readable.getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const samples = new Float32Array(value.numberOfFrames);
+    value.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
+    seen.rate = value.sampleRate;
+    seen.sound.push(samples);
+    value.close();
+  }
 }
 
-/** What was recorded since the last call: sound as base64 of 16-bit samples at 16 kHz. */
+/** What was recorded since the last call: sound as base64 of 16-bit samples at `rate`. */
 globalThis.takeRecording = (name) => {
   const seen = globalThis.__seen[name];
   const { frames, sound } = seen;
@@ -212,7 +219,7 @@ globalThis.takeRecording = (name) => {
   let text = '';
   const bytes = new Uint8Array(samples.buffer);
   for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return { frames, sound: btoa(text) };
+  return { frames, sound: btoa(text), rate: seen.rate };
 };
 
 globalThis.joinTimes = (name) => {

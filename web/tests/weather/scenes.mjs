@@ -62,8 +62,8 @@ async function lift(call, cell, how) {
   return { ...result, backMs: back };
 }
 
-/** Set up in clear weather. */
-async function begin(call, { weather }) {
+/** Sets up in clear weather; what follows has the cell's. */
+export async function begin(call, { weather }) {
   const [publisher, player] = [await call.page(0), await call.page(1)];
   await call.publish(publisher, 'publisher', { camera: weather.camera });
   await call.play(player, 'player');
@@ -74,7 +74,8 @@ async function begin(call, { weather }) {
   return { publisher, player };
 }
 
-async function watch(call, { weather }, { publisher, player }, { settleMs, measureMs, ear }) {
+/** Picture, sound and traffic of the next `measureMs`, after `settleMs`. */
+export async function watch(call, { weather }, { publisher, player }, { settleMs, measureMs, ear }) {
   await sleep(settleMs);
   const before = await call.look(publisher, player);
   const judged = await listen(player, 'player', measureMs, ear);
@@ -89,9 +90,10 @@ async function listen(page, name, ms, ear) {
   const from = Date.now();
   await sleep(ms);
   const to = Date.now();
-  const { frames, sound } = await page.evaluate((n) => globalThis.takeRecording(n), name);
+  const { frames, sound, rate } = await page.evaluate((n) => globalThis.takeRecording(n), name);
   const bytes = Buffer.from(sound, 'base64');
-  return { ...judgePicture(frames, from, to), stoi: ear.judge(new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1)) };
+  const recorded = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
+  return { ...judgePicture(frames, from, to), stoi: ear.judge(recorded, rate) };
 }
 
 /** A call of the same two browsers without a server. */
@@ -106,7 +108,7 @@ async function directLatency(call, { settleMs, ear }) {
 }
 
 /** One more player comes in this weather. */
-async function joinNow(call, leg, name, within) {
+export async function joinNow(call, leg, name, within) {
   const page = await call.page(1);
   await call.play(page, name, { leg });
   await page.waitForFunction((n) => globalThis.__seen[n].frames.length > 0, name, { timeout: within }).catch(() => {});

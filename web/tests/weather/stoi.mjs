@@ -43,19 +43,26 @@ function segment(X, Y, band, end) {
 }
 
 export function correlation(x, y) {
-  const mean = (v) => v.reduce((a, b) => a + b, 0) / v.length;
-  const [mx, my] = [mean(x), mean(y)];
-  let [xy, xx, yy] = [0, 0, 0];
-  for (let i = 0; i < x.length; i += 1) {
-    xy += (x[i] - mx) * (y[i] - my);
-    xx += (x[i] - mx) ** 2;
-    yy += (y[i] - my) ** 2;
+  const n = x.length;
+  let [sx, sy, xy, xx, yy] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < n; i += 1) {
+    sx += x[i];
+    sy += y[i];
+  }
+  const [mx, my] = [sx / n, sy / n];
+  for (let i = 0; i < n; i += 1) {
+    const [dx, dy] = [x[i] - mx, y[i] - my];
+    xy += dx * dy;
+    xx += dx * dx;
+    yy += dy * dy;
   }
   return xy / (Math.sqrt(xx * yy) + 1e-12);
 }
 
 function norm(v) {
-  return Math.sqrt(v.reduce((a, b) => a + b * b, 0));
+  let sum = 0;
+  for (let i = 0; i < v.length; i += 1) sum += v[i] * v[i];
+  return Math.sqrt(sum);
 }
 
 /** Drops the frames in which the clean speech is more than 40 dB below its loudest frame. */
@@ -98,26 +105,39 @@ export function bandsOf(signal, hop = HOP) {
   return frames;
 }
 
-/** In place, radix 2. */
+const COS = Float64Array.from({ length: FFT / 2 }, (_, k) => Math.cos((-2 * Math.PI * k) / FFT));
+const SIN = Float64Array.from({ length: FFT / 2 }, (_, k) => Math.sin((-2 * Math.PI * k) / FFT));
+
+/** In place, radix 2, of FFT values. */
 function transform(re, im) {
-  const n = re.length;
-  for (let i = 1, j = 0; i < n; i += 1) {
-    let bit = n >> 1;
+  for (let i = 1, j = 0; i < FFT; i += 1) {
+    let bit = FFT >> 1;
     for (; j & bit; bit >>= 1) j ^= bit;
     j ^= bit;
-    if (i < j) [re[i], re[j], im[i], im[j]] = [re[j], re[i], im[j], im[i]];
+    if (i < j) {
+      swap(re, i, j);
+      swap(im, i, j);
+    }
   }
-  for (let size = 2; size <= n; size *= 2) {
-    const angle = (-2 * Math.PI) / size;
-    for (let k = 0; k < size / 2; k += 1) {
-      const [c, s] = [Math.cos(angle * k), Math.sin(angle * k)];
-      for (let i = k; i < n; i += size) {
-        const j = i + size / 2;
-        const [tr, ti] = [re[j] * c - im[j] * s, re[j] * s + im[j] * c];
-        [re[j], im[j]] = [re[i] - tr, im[i] - ti];
+  for (let size = 2; size <= FFT; size *= 2) {
+    const half = size / 2;
+    const step = FFT / size;
+    for (let from = 0; from < FFT; from += size) {
+      for (let k = 0; k < half; k += 1) {
+        const [i, j] = [from + k, from + k + half];
+        const tr = re[j] * COS[k * step] - im[j] * SIN[k * step];
+        const ti = re[j] * SIN[k * step] + im[j] * COS[k * step];
+        re[j] = re[i] - tr;
+        im[j] = im[i] - ti;
         re[i] += tr;
         im[i] += ti;
       }
     }
   }
+}
+
+function swap(values, i, j) {
+  const value = values[i];
+  values[i] = values[j];
+  values[j] = value;
 }

@@ -4,7 +4,7 @@ import { quantile } from './judge.mjs';
 /** @type {[key: string, head: string, digits: number][]} */
 const COLUMNS = [
   ['fps', 'fps', 1], ['freeze', 'frz250%', 1], ['freeze500', 'frz500%', 1], ['longestMs', 'longest', 0], ['latencyMs', 'late', 0],
-  ['latencyP95Ms', 'late95', 0], ['stoi', 'stoi', 2], ['concealed', 'conc%', 1], ['videoKbps', 'kbps', 0], ['targetKbps', 'target', 0],
+  ['latencyP95Ms', 'late95', 0], ['stoi', 'stoi', 2], ['concealed', 'conc%', 1], ['stretched', 'stretch', 0], ['videoKbps', 'kbps', 0], ['targetKbps', 'target', 0],
   ['height', 'height', 0], ['uplinkKbps', 'up kbps', 0], ['uplinkTimes', 'up x', 2], ['redKbps', 'red', 0], ['downlinkKbps', 'dn kbps', 0],
   ['downlinkTimes', 'down x', 2], ['queueP95Ms', 'queue95', 0], ['joinMs', 'join', 0], ['joinedOf10', 'of 10', 0], ['drops', 'drops', 0],
   ['directMs', 'direct', 0], ['backMs', 'back', 0], ['share', 'share', 1], ['nacks', 'nacks', 0], ['plis', 'plis', 0], ['load', 'load', 0],

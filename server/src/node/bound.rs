@@ -32,7 +32,7 @@ pub(super) struct Resources {
 
 impl Bound {
     /// Errors name the address or file that could not be had.
-    pub async fn bind(config: &Config) -> Result<Self, Failure> {
+    pub(super) async fn bind(config: &Config) -> Result<Self, Failure> {
         let store = open_store(config)?;
         let http = listen(config.listen.http, "listen.http").await?;
         let admin = listen(config.listen.admin, "listen.admin").await?;

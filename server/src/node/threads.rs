@@ -37,7 +37,7 @@ pub(super) struct Threads {
 
 impl Threads {
     /// To be called within a tokio runtime. Callbacks go to `postman`.
-    pub fn start(
+    pub(super) fn start(
         config: &Config,
         resources: Resources,
         postman: UnboundedSender<Post>,

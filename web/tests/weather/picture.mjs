@@ -51,7 +51,7 @@ export function draw(report) {
 function header(cells) {
   const seeds = Math.max(0, ...cells.map((cell) => cell.runs.length));
   const starved = cells.filter((cell) => cell.runs.some((run) => run.starved)).length;
-  const about = `Chromium → Carillon → Chromium. Each point: the median of ${seeds} ${seeds === 1 ? 'run' : 'runs'}`
+  const about = `Chromium → Carillon → Chromium. Each point: ${seeds === 1 ? 'one run' : `the median of ${seeds} runs`}`
     + `${seeds > 1 ? ', pale points: each run' : ''}.${starved ? ` In ${starved} cells the processor was too busy to encode in time (∗).` : ''}`;
   return [
     words(LEFT, 34, 'Calls in bad weather', { class: 'ink h1' }), words(LEFT, 56, about, { class: 'faint' }),

@@ -178,7 +178,8 @@ async function four(call, { weather }, { settleMs, measureMs, ear }) {
   for (const view of views.filter(({ by }) => by === names[0])) await call.rainDown(view.name, weather.downlink);
   const rainy = await see();
   const ofClean = (key) => Number(rainy[key]) / Number(clean[key]);
-  const starved = Number(clean.fps < ENOUGH_PICTURES * (weather.camera ?? CAMERA).size.fps);
+  // Nothing freezes in clear weather but for want of the processor.
+  const starved = Number(Number(clean.freeze) > 0 || clean.fps < ENOUGH_PICTURES * (weather.camera ?? CAMERA).size.fps);
   return {
     ...rainy, starved, cleanFps: clean.fps, cleanFreeze: clean.freeze, cleanStoi: clean.stoi,
     fpsOfClean: ofClean('fps'), stoiOfClean: ofClean('stoi'), freezeOverClean: Number(rainy.freeze) - Number(clean.freeze),

@@ -6,7 +6,7 @@ use super::least::Least;
 use super::policer::{Limit, Policer};
 use super::rate::RateControl;
 use super::throughput::Throughput;
-use super::{Bounds, Usage};
+use super::{Bounds, JITTER_SHARE, Usage};
 use carillon_proto::rtcp::Twcc;
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,13 @@ const REPORTED_MAX: u16 = REMEMBERED_MAX;
 const BASE_WINDOW: Duration = Duration::from_secs(60);
 /// What is there now is the least of this time: of enough packets that one was fast, at jitter of half a second.
 const RECENT_WINDOW: Duration = Duration::from_millis(600);
+/// The same on a path that is known to drop: its queue is seen before it is full.
+const QUICK_WINDOW: Duration = Duration::from_millis(120);
 /// A queue that holds up every packet by this much stands.
 const STANDING_US: i64 = 60_000;
+/// The same on a path that is known to drop.
+const STANDING_QUICK_US: i64 = 40_000;
+const JITTER_SHARE_QUICK: i64 = 8;
 /// After a packet was reported missing it may still come, for as long as others were late, and this.
 const SETTLE_US: i64 = 150_000;
 /// Without feedback for this long nothing is known any more: the numbered streams have ended.
@@ -58,6 +63,7 @@ pub(crate) struct DownlinkPath {
     next: u16,
     base: Least,
     recent: Least,
+    quick: Least,
     /// The negated delays: the latest of them.
     latest: Least,
     /// The newest number that has arrived.
@@ -148,6 +154,7 @@ impl DownlinkPath {
             next: 0,
             base: Least::new(now, BASE_WINDOW),
             recent: Least::new(now, RECENT_WINDOW),
+            quick: Least::new(now, QUICK_WINDOW),
             latest: Least::new(now, RECENT_WINDOW),
             front: None,
             goodput: Throughput::default(),
@@ -225,7 +232,11 @@ impl DownlinkPath {
 
     /// Moves the estimate on; several times a second. Yields what the path bears, bit/s: the bound until it was too much.
     pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>) -> u64 {
-        let stands = self.is_known(now) && super::stands(&self.recent, &self.latest, &self.base, STANDING_US);
+        let stands = self.is_known(now)
+            && match self.drops(now) {
+                true => super::stands(&self.quick, &self.latest, &self.base, STANDING_QUICK_US, JITTER_SHARE_QUICK),
+                false => super::stands(&self.recent, &self.latest, &self.base, STANDING_US, JITTER_SHARE),
+            };
         if stands {
             self.stood = Some(now);
         }
@@ -257,8 +268,12 @@ impl DownlinkPath {
         if self.loss_ratio(now).is_some_and(|loss| loss > self.usual_loss + OVERFLOW) {
             self.dropped = Some(now);
         }
-        let dropped = self.dropped.is_some_and(|at| now.saturating_duration_since(at) < DROPS_FOR);
-        dropped || super::stands(&self.recent, &self.latest, &self.base, DEEP_US)
+        self.drops(now) || super::stands(&self.recent, &self.latest, &self.base, DEEP_US, JITTER_SHARE)
+    }
+
+    /// A queue on the path dropped lately.
+    fn drops(&self, now: Instant) -> bool {
+        self.dropped.is_some_and(|at| now.saturating_duration_since(at) < DROPS_FOR)
     }
 
     /// What was lost while no queue stood, smoothed; never more than is lost now. `None` as `loss_ratio`.
@@ -285,6 +300,7 @@ impl DownlinkPath {
     fn note_arrival(&mut self, now: Instant, seq: u16, delay_us: i64) {
         self.base.note(now, delay_us);
         self.recent.note(now, delay_us);
+        self.quick.note(now, delay_us);
         self.latest.note(now, -delay_us);
         if self.front.is_none_or(|front| seq.wrapping_sub(front) < 0x8000) {
             self.front = Some(seq);

@@ -28,6 +28,10 @@ const SENT_MIN: f64 = 0.1;
 const BASE_WINDOW: Duration = Duration::from_secs(10);
 /// What is there now is the least of this time: of enough packets that one was fast.
 const RECENT_WINDOW: Duration = Duration::from_millis(500);
+/// The same on a path that is known to drop: its queue is seen before it is full.
+const QUICK_WINDOW: Duration = Duration::from_millis(120);
+/// A path on which a queue dropped is known to for this time.
+const DROPS_FOR: Duration = Duration::from_secs(20);
 /// After a queue has drained, losses are still counted as its own for this time.
 const CONGESTED_FOR: Duration = Duration::from_secs(2);
 /// More than chance takes by this share: a full queue drops.
@@ -60,10 +64,13 @@ pub(crate) struct UplinkEstimate {
     started: Instant,
     base: Least,
     recent: Least,
+    quick: Least,
     /// The negated delays: the latest of them.
     latest: Least,
     /// When a queue was seen to stand last.
     stood: Option<Instant>,
+    /// When a queue dropped last.
+    dropped: Option<Instant>,
     loss_by_chance: f64,
     /// What the publisher was told last, bit/s.
     told: Option<u64>,
@@ -88,8 +95,10 @@ impl UplinkEstimate {
             started: now,
             base: Least::new(now, BASE_WINDOW),
             recent: Least::new(now, RECENT_WINDOW),
+            quick: Least::new(now, QUICK_WINDOW),
             latest: Least::new(now, RECENT_WINDOW),
             stood: None,
+            dropped: None,
             loss_by_chance: 0.0,
             told: None,
         }
@@ -108,8 +117,13 @@ impl UplinkEstimate {
     /// sent. True where the publisher is to be told at once.
     pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>, loss_ratio: f64) -> bool {
         let came = self.throughput.bits_per_second(now);
-        if self.queue_stands() {
+        let stands = self.queue_stands(now);
+        if stands {
             self.stood = Some(now);
+        }
+        let drops = stands && loss_ratio > self.loss_by_chance + OVERFLOW;
+        if drops {
+            self.dropped = Some(now);
         }
         // What a full queue drops was sent, and more than the path bears.
         let by_chance = if self.is_congested(now) { loss_ratio.min(self.loss_by_chance) } else { loss_ratio };
@@ -119,9 +133,9 @@ impl UplinkEstimate {
         }
         let usage = match self.trend.usage() {
             // Delay that rises while some packets are as fast as ever is jitter.
-            Usage::Over if !self.queue_stands() => Usage::Normal,
+            Usage::Over if !stands => Usage::Normal,
             // A queue that is full grows no more; it drops.
-            Usage::Normal if self.queue_stands() && loss_ratio > self.loss_by_chance + OVERFLOW => Usage::Over,
+            Usage::Normal if drops => Usage::Over,
             usage @ (Usage::Over | Usage::Normal | Usage::Under) => usage,
         };
         self.rate.update(now, usage, sent, round_trip);
@@ -145,11 +159,14 @@ impl UplinkEstimate {
         let came_us = i64::try_from(now.saturating_duration_since(self.started).as_micros()).unwrap_or(i64::MAX);
         self.base.note(now, came_us - sent_us);
         self.recent.note(now, came_us - sent_us);
+        self.quick.note(now, came_us - sent_us);
         self.latest.note(now, sent_us - came_us);
     }
 
-    fn queue_stands(&self) -> bool {
-        stands(&self.recent, &self.latest, &self.base, STANDING_US)
+    fn queue_stands(&self, now: Instant) -> bool {
+        let drops = self.dropped.is_some_and(|at| now.saturating_duration_since(at) < DROPS_FOR);
+        let recent = if drops { &self.quick } else { &self.recent };
+        stands(recent, &self.latest, &self.base, STANDING_US, JITTER_SHARE)
     }
 
     /// Bits per second; the caller tells the publisher.
@@ -161,9 +178,9 @@ impl UplinkEstimate {
 
 /// Every packet of late is held up by `standing_us` and a share of how far their delays lie apart: among few packets of a
 /// path with jitter none may be fast, by chance.
-fn stands(recent: &Least, latest: &Least, base: &Least, standing_us: i64) -> bool {
+fn stands(recent: &Least, latest: &Least, base: &Least, standing_us: i64, share: i64) -> bool {
     let (Some(least), Some(latest), Some(base)) = (recent.least(), latest.least(), base.least()) else { return false };
-    least - base > standing_us + (-latest - least) / JITTER_SHARE
+    least - base > standing_us + (-latest - least) / share
 }
 
 #[cfg(test)]

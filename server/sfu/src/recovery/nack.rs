@@ -11,7 +11,7 @@ const MISSING_MAX: usize = 1_000;
 
 /// What one packet in its order, one late, and one that only repair brought, leave of the patience for others.
 const ORDER_LEAVES: f64 = 0.999;
-const LATE_LEAVES: f64 = 0.985;
+const LATE_LEAVES: f64 = 0.995;
 const REPAIR_LEAVES: f64 = 0.98;
 /// Of one hole in the mean length of all.
 const BURST_WEIGHT: f64 = 0.05;

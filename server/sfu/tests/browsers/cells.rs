@@ -73,7 +73,7 @@ pub fn cells() -> Vec<Cell> {
 fn held(name: &str) -> Vec<Bound> {
     match name {
         "clean" => vec![Least(Fps, 29.0), Most(Freeze, 0.0), Least(Stoi, 0.96), Most(DownlinkTimes, 1.05)],
-        "oneoffour70" => vec![Least(Fps, 29.0), Most(Freeze, 0.0), Least(Stoi, 0.96)],
+        "oneoffour70" | "oneoffourcap600" => vec![Least(Fps, 29.0), Most(Freeze, 0.0), Least(Stoi, 0.96)],
         "loss10" | "loss30" => vec![Least(Fps, 27.0), Most(Freeze, 2.0), Least(Stoi, 0.93), Most(DownlinkTimes, 5.0)],
         "loss50" => vec![Least(Fps, 25.0), Most(Freeze, 3.0), Least(Stoi, 0.93), Most(DownlinkTimes, 8.0)],
         "loss70" => vec![Least(Fps, 24.0), Most(Freeze, 5.0), Least(Stoi, 0.90), Most(DownlinkTimes, 13.0)],
@@ -93,7 +93,12 @@ fn held(name: &str) -> Vec<Bound> {
         "hd30" | "hd50" | "hd70" => vec![Least(Fps, 13.0), Most(Freeze, 4.0), Least(Stoi, 0.90)],
         "fullhd30" => vec![Least(Fps, 25.0), Least(Stoi, 0.90)],
         "policed600down" => vec![Least(Fps, 20.0), Least(Stoi, 0.90), Most(DownlinkTimes, 3.0)],
-        "cap600up" => vec![Least(Fps, 15.0), Least(Stoi, 0.93), Most(QueueP95Ms, 210.0)],
+        "cap600up" => vec![Least(Fps, 15.0), Least(Stoi, 0.93), Most(QueueP95Ms, 180.0)],
+        "cap600down" => vec![Least(Fps, 20.0), Least(Stoi, 0.90), Most(LongestMs, 2_000.0), Most(DownlinkTimes, 1.5)],
+        "cap500loss20up" => vec![Least(Fps, 15.0), Least(Stoi, 0.90), Most(UplinkTimes, 2.5)],
+        "jitter200up" | "jitter500up" | "jitter1000up" => {
+            vec![Least(Fps, 27.0), Least(Stoi, 0.93), Most(UplinkTimes, 1.25), Most(DownlinkTimes, 1.25)]
+        }
         _ => Vec::new(),
     }
 }
@@ -188,16 +193,22 @@ fn caps() -> [Cell; 6] {
     ]
 }
 
-fn large_pictures() -> [Cell; 5] {
+fn large_pictures() -> [Cell; 6] {
     let at = |name: &str, percent, camera: Camera| cell(name, both(loss(percent))).camera(camera);
     let smooth = [(Fps, 13.0), (Stoi, 0.93)];
     let one = Weather { uplink: loss(70.0), downlink: loss(70.0), ..clear() };
+    // Three pictures of 800 kbit/s for one of four.
+    let narrow = Weather { downlink: Profile { kbps: 600.0, queue_ms: 200.0, ..plain() }, ..clear() };
     [
         at("hd30", 30.0, Camera::HD).least(&smooth).most(&[(Freeze, 3.0)]),
         at("hd50", 50.0, Camera::HD).least(&smooth).most(&[(Freeze, 3.0)]),
         at("hd70", 70.0, Camera::HD).least(&smooth).most(&[(Freeze, 3.0)]),
         at("fullhd30", 30.0, Camera::FULL_HD).least(&[(Fps, 25.0), (Stoi, 0.93)]).most(&[(Freeze, 3.0)]),
         cell("oneoffour70", one).scene(Scene::Four).least(&[(Fps, 29.0), (Stoi, 0.96)]).most(&[(Freeze, 0.0)]),
+        cell("oneoffourcap600", narrow)
+            .scene(Scene::Four)
+            .least(&[(Fps, 29.0), (Stoi, 0.96), (VideoKbps, 700.0)])
+            .most(&[(Freeze, 0.0)]),
     ]
 }
 

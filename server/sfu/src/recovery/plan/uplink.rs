@@ -97,8 +97,9 @@ const INTERVAL_MAX: Duration = Duration::from_millis(200);
 const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(100);
 /// Where packets are lost, waiting longer for what may only be out of order would spend the time that repair needs.
 const REORDER_MAX: Duration = Duration::from_millis(60);
-/// Where they are only late: browsers keep what they sent for at least a second.
-const REORDER_PATIENT_MAX: Duration = Duration::from_millis(800);
+/// Where they are only late: browsers keep what they sent for a second at least, and for three while it is not more than
+/// 600 packets (libwebrtc, rtp_packet_history.cc: kMinPacketDuration, kPacketCullingDelayFactor).
+const REORDER_PATIENT_MAX: Duration = Duration::from_millis(950);
 /// Of what a queue drops this share is told. REMB lowers the rate at once, and browsers grow by 8 % a second only: who is
 /// told all falls far below what the path bears and needs half a minute to come back.
 const TOLD_OF_QUEUE: f64 = 0.25;

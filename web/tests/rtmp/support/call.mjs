@@ -26,6 +26,12 @@ export class Call {
     this.browser = await launchChromium();
   }
 
+  /** Everybody: what one test leaves running makes the next one's machine busy. */
+  async allLeave() {
+    endAll();
+    await Promise.all((this.browser?.contexts() ?? []).map((context) => context.close()));
+  }
+
   end() {
     endAll();
     return endInOrder(['the browser', () => this.browser?.close()], ['the server', () => this.server?.stop()]);
@@ -49,8 +55,8 @@ export class Call {
     return this.#carillon('url', '--room', room, '--user', user, '--as', 'rtmp-play', '--from', from);
   }
 
-  /** @param {string} room @param {string} user */
-  async enter(room, user) {
+  /** @param {string} room @param {string} user @param {{publish?: boolean}} [options] */
+  async enter(room, user, { publish = true } = {}) {
     // The page's policy keeps scripts of others out; these are the test's.
     const context = await this.browser.newContext({ bypassCSP: true });
     await context.addInitScript(keepPeerConnections);
@@ -61,7 +67,7 @@ export class Call {
     await page.addScriptTag({ type: 'module', content: script });
     await page.waitForFunction(() => globalThis.enterCall);
     const userSig = await this.#carillon('user-sig', '--user', user);
-    await page.evaluate((whom) => globalThis.enterCall(whom), { app: APP, user, userSig, room: Number(room) });
+    await page.evaluate((whom) => globalThis.enterCall(whom), { app: APP, user, userSig, room: Number(room), publish });
     return page;
   }
 

@@ -7,7 +7,7 @@ use crate::rtmp;
 use carillon_proto::frame::FrameCodec;
 use carillon_rtmp::bridge::ToPlayers;
 use carillon_rtmp::transcode::Refused;
-use carillon_rtmp::{Flow, StreamKey};
+use carillon_rtmp::{Command as HubCommand, Flow, StreamKey};
 use carillon_sfu::{Command, ParticipantId, TapId, TapOutput};
 use std::time::Instant;
 
@@ -34,7 +34,7 @@ impl Playing {
         rtmp: &rtmp::Handle,
     ) -> Result<Self, Refused> {
         let players = ToPlayers::new()?;
-        rtmp.send(rtmp::Input::Produce { stream: stream.clone() });
+        rtmp.send(rtmp::Input::Hub(HubCommand::Produce { stream: stream.clone() }));
         for (tap, flow) in [(audio, Flow::Audio), (video, Flow::Video)] {
             if let Some(track) = track(flow, stream.screen) {
                 workers.command(worker, Command::OpenTap { tap, publisher: participant, track });
@@ -112,7 +112,7 @@ impl Playing {
         for tap in [self.audio, self.video] {
             workers.command(self.worker, Command::CloseTap { tap });
         }
-        rtmp.send(rtmp::Input::EndProduced { stream: self.stream.clone() });
+        rtmp.send(rtmp::Input::Hub(HubCommand::EndProduced { stream: self.stream.clone() }));
     }
 
     fn close_probe(&mut self, workers: &mut Workers) {

@@ -6,7 +6,7 @@ use super::{Input, Mailbox, Order, Stats};
 use crate::clock::Clock;
 use crate::rtmp;
 use crate::worker::{self, FrameInput, FromWorker};
-use carillon_rtmp::{Media, StreamKey};
+use carillon_rtmp::{Command as HubCommand, Media, StreamKey};
 use carillon_sfu::{Command, FrameOutput, TapId, TapOutput};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -135,7 +135,7 @@ impl Thread {
         match order {
             Order::Publish { stream, worker, participant } => {
                 self.end(&stream);
-                self.rtmp.send(rtmp::Input::Tap { stream: stream.clone(), on: true });
+                self.rtmp.send(rtmp::Input::Hub(HubCommand::Tap { stream: stream.clone(), on: true }));
                 self.publishing.insert(stream.clone(), Publishing::new(stream, worker, participant));
             }
             Order::Play { stream, worker, participant } => {
@@ -209,7 +209,7 @@ impl Thread {
 
     fn end(&mut self, stream: &StreamKey) {
         if let Some(publishing) = self.publishing.remove(stream) {
-            self.rtmp.send(rtmp::Input::Tap { stream: stream.clone(), on: false });
+            self.rtmp.send(rtmp::Input::Hub(HubCommand::Tap { stream: stream.clone(), on: false }));
             publishing.end(&mut self.workers);
         }
         if let Some(mut playing) = self.playing.remove(stream) {

@@ -9,7 +9,9 @@ use carillon_config::{Apps, StreamKeys};
 use carillon_proto::gateway::{ErrorBody, TrackName, code};
 use carillon_proto::id::{AppId, RoomId, UserId};
 use carillon_proto::time::Now;
-use carillon_rtmp::{AdmissionId, ConnectionId, Flows, Proof, Refusal, Role, StreamKey, Target, sign};
+use carillon_rtmp::{
+    AdmissionId, Command as HubCommand, ConnectionId, Flows, Proof, Refusal, Role, StreamKey, Target, sign,
+};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -89,7 +91,7 @@ impl Control {
     pub(super) fn handle_stream(&mut self, now: Now, question: StreamQuestion) {
         let StreamQuestion { connection, admission, role, address } = question;
         let key = address.stream;
-        let refuse = |refusal| Release::Stream(Input::Refused { connection, admission, refusal });
+        let refuse = |refusal| Release::Stream(Input::Hub(HubCommand::Refused { connection, admission, refusal }));
         if self.is_behind(key.app, &key.room) {
             return self.release.push(refuse(Refusal::Overloaded));
         }
@@ -144,7 +146,7 @@ impl Control {
             self.streams.admitted.insert(admission, stream.clone());
             self.end_stream(now, admission, MediaEvent::Closed);
             let (connection, refusal) = (stream.connection, Refusal::Denied);
-            return self.release.push(Release::Stream(Input::Refused { connection, admission, refusal }));
+            return self.tell_hub(HubCommand::Refused { connection, admission, refusal });
         }
         if counts {
             self.tell_calls(now, Command::Media { seat, event: MediaEvent::Connected });
@@ -157,7 +159,7 @@ impl Control {
         let Some((admission, stream)) = self.streams.asked.remove(&request) else { return false };
         let refusal = if error.code == code::LIMIT_REACHED { Refusal::Overloaded } else { Refusal::Denied };
         let connection = stream.connection;
-        self.release.push(Release::Stream(Input::Refused { connection, admission, refusal }));
+        self.tell_hub(HubCommand::Refused { connection, admission, refusal });
         true
     }
 
@@ -165,7 +167,7 @@ impl Control {
         let key = &stream.key;
         let expected = self.exchange.seat_of(key.app, &key.room, &key.publisher).is_some();
         let connection = stream.connection;
-        self.release.push(Release::Stream(Input::Admitted { connection, admission, expected, allowed }));
+        self.tell_hub(HubCommand::Admitted { connection, admission, expected, allowed });
         self.streams.admitted.insert(admission, stream);
     }
 
@@ -235,8 +237,12 @@ impl Control {
         let Some(seat) = self.streams.seats.remove(&seat) else { return };
         for admission in seat.admissions {
             let Some(stream) = self.streams.admitted.remove(&admission) else { continue };
-            self.release.push(Release::Stream(Input::Evict { connection: stream.connection, admission }));
+            self.tell_hub(HubCommand::Evict { connection: stream.connection, admission });
         }
+    }
+
+    fn tell_hub(&mut self, command: HubCommand) {
+        self.release.push(Release::Stream(Input::Hub(command)));
     }
 }
 

@@ -111,7 +111,7 @@ impl Node {
 
     async fn stop_in_order(self) {
         let Handles { control, workers, rtmp, bridge } = self.handles;
-        rtmp.send(rtmp::Input::Drain);
+        rtmp.send(rtmp::Input::Hub(carillon_rtmp::Command::Drain { tc_url: None }));
         // Neither is asked again once it has ended.
         if !self.control.is_finished() {
             if control.send(control::Input::Stop).is_err() {

@@ -13,7 +13,7 @@ pub use push::PushId;
 pub use thread::{Listeners, Prepared, TlsConfig, prepare, start};
 
 use bytes::Bytes;
-use carillon_rtmp::{AdmissionId, ConnectionId, Flow, Flows, Refusal, Stats, StreamKey, Target};
+use carillon_rtmp::{Command, ConnectionId, Flow, Stats, StreamKey, Target};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,23 +22,10 @@ use tokio::sync::oneshot;
 
 /// What the thread is told.
 pub enum Input {
-    /// The control side's answer to a question, and its word when it takes one back. There are never more of these than
-    /// questions, and one connection asks one at a time.
-    Admitted {
-        connection: ConnectionId,
-        admission: AdmissionId,
-        expected: bool,
-        allowed: Flows,
-    },
-    Refused {
-        connection: ConnectionId,
-        admission: AdmissionId,
-        refusal: Refusal,
-    },
-    Evict {
-        connection: ConnectionId,
-        admission: AdmissionId,
-    },
+    /// For the engine as it stands. From the control side: its answer to a question, and its word when it takes one
+    /// back; there are never more of these than questions, and one connection asks one at a time. From the bridge: which
+    /// streams it takes, and which it makes. Publishers that can are asked to connect elsewhere or later by `Drain`.
+    Hub(Command),
     /// A player by HTTP-FLV; their number is bounded by that of HTTP connections.
     Flv {
         connection: ConnectionId,
@@ -65,27 +52,14 @@ pub enum Input {
     FlvGone {
         connection: ConnectionId,
     },
-    /// Everything of a stream goes to the bridge from here on, or not any more.
-    Tap {
-        stream: StreamKey,
-        on: bool,
-    },
-    /// The bridge makes this stream.
-    Produce {
-        stream: StreamKey,
-    },
+    /// A piece of a stream that the bridge makes.
     Produced {
         stream: StreamKey,
         flow: Flow,
         at: u32,
         payload: Bytes,
     },
-    EndProduced {
-        stream: StreamKey,
-    },
     Stats(oneshot::Sender<Stats>),
-    /// Publishers that can are asked to connect elsewhere or later.
-    Drain,
     Stop,
 }
 

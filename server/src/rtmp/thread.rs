@@ -205,13 +205,12 @@ impl Thread {
     fn take_inputs(&mut self) -> bool {
         while let Ok(input) = self.inputs.try_recv() {
             match input {
-                Input::Admitted { connection, admission, expected, allowed } => {
-                    self.tell(Command::Admitted { connection, admission, expected, allowed });
+                Input::Hub(command) => {
+                    if let Command::Tap { stream, on: false } = &command {
+                        self.feeder.forget(stream);
+                    }
+                    self.tell(command);
                 }
-                Input::Refused { connection, admission, refusal } => {
-                    self.tell(Command::Refused { connection, admission, refusal });
-                }
-                Input::Evict { connection, admission } => self.tell(Command::Evict { connection, admission }),
                 Input::Flv { connection, request } => self.open_flv(connection, *request),
                 Input::Push { push, stream, target } => {
                     let target = self.pushes.start(push, stream, target);
@@ -228,21 +227,12 @@ impl Thread {
                     self.players.remove(&connection);
                     self.tell(Command::Closed { connection });
                 }
-                Input::Tap { stream, on } => {
-                    if !on {
-                        self.feeder.forget(&stream);
-                    }
-                    self.tell(Command::Tap { stream, on });
-                }
-                Input::Produce { stream } => self.tell(Command::Produce { stream }),
                 Input::Produced { stream, flow, at, payload } => {
                     let now = self.clock.now().instant;
                     self.hub.handle_produced(now, &stream, flow, at, payload);
                     self.drain();
                 }
-                Input::EndProduced { stream } => self.tell(Command::EndProduced { stream }),
                 Input::Stats(reply) => drop(reply.send(self.hub.stats())),
-                Input::Drain => self.tell(Command::Drain { tc_url: None }),
                 Input::Stop => return false,
             }
         }

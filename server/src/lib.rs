@@ -15,3 +15,6 @@ pub mod store;
 pub mod tcp;
 pub mod udp;
 pub mod worker;
+
+#[cfg(test)]
+mod testing;

@@ -15,6 +15,7 @@ mod signal;
 mod world;
 
 use super::node::APP;
+use crate::testing::Dice;
 use carillon_proto::gateway::CallResult;
 use carillon_proto::id::UserId;
 use engine::{Status, VIDEO};
@@ -50,18 +51,7 @@ enum Timer {
     Reenter(u64),
 }
 
-/// A small generator of our own (splitmix64): the same seeds give the same histories for ever.
-struct Dice(u64);
-
 impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n.max(1)
-    }
-
     fn generation(&mut self) -> Generation {
         [Generation::Wx110, Generation::Wx149, Generation::Web317][self.below(3) as usize]
     }

@@ -1,22 +1,10 @@
 //! Random histories: sockets die with frames in both directions, and still everything happens exactly once, in order.
 
 use super::*;
+use crate::testing::Dice;
 
 const SEEDS: u64 = 300;
 const STEPS: u32 = 400;
-
-/// A small generator of our own (splitmix64): the same seeds give the same histories for ever.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-}
 
 /// A socket with what is under way in it.
 struct Line {

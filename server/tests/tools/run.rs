@@ -84,7 +84,7 @@ fn play_all(cell: &Cell) -> Vec<String> {
     }
     drop(playing);
     await_metric(&server, "rtmp_connections", |connections| connections == 0.0);
-    println!("{:44} {}", cell.name, row.join("  "));
+    eprintln!("{:44} {}", cell.name, row.join("  "));
     failures.into_iter().map(|failure| format!("{}: {failure}", cell.name)).collect()
 }
 

@@ -1,5 +1,7 @@
 //! Tags in, frames out, and back; half an hour of a wrong clock.
 
+mod half_hour;
+
 use super::*;
 use crate::media::{Class, Flow, Media};
 use crate::testing::{ms, start};

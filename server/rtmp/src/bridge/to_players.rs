@@ -67,7 +67,7 @@ impl ToPlayers {
         Ok(Self::with(OpusToAac::new(CHANNELS)?))
     }
 
-    fn with(sound: OpusToAac) -> Self {
+    pub(super) fn with(sound: OpusToAac) -> Self {
         let mut interleaver = Interleaver::default();
         interleaver.expect(true, false);
         Self {

@@ -3,8 +3,6 @@
 //!
 //! A few of each kind by default, and all of them with `RTMP_TOOLS=all` (`make rtmp-tools`), which prints a table.
 
-#![allow(clippy::print_stdout, reason = "a table of what was played")]
-
 mod judge;
 mod nginx;
 mod players;

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 use support::call::{Call, ROOM};
 use support::client::Client;
+use support::media::{Peer, Running};
 use support::prometheus::Page;
 use support::receiver::{Got, Receiver, Verdict};
 use support::rest::ok;
@@ -133,6 +134,74 @@ async fn callbacks_of_rooms_carry_the_hmac_of_their_body() {
         assert_eq!((&got.body["EventGroupId"], &got.body["EventInfo"]["RoomId"]), (&json!(1), &json!(7)));
     }
     assert_eq!(got[2].body["EventInfo"]["Reason"], 1, "left by herself");
+}
+
+/// Sound and pictures go out under these names.
+async fn send(client: &mut Client, sound: &str, pictures: &str) -> Running {
+    client.ok("room.enter", json!({"room": 7})).await;
+    let peer = Peer::publisher();
+    let publish = json!([
+        {"mid": peer.audio.to_string(), "track": sound},
+        {"mid": peer.video.to_string(), "track": pictures},
+    ]);
+    let answer = client.ok("room.offer", json!({"room": 7, "sdp": peer.sdp, "publish": publish})).await;
+    client.ok("room.state", json!({"room": 7, "tracks": {sound: "on", pictures: "on"}})).await;
+    peer.start(answer["sdp"].as_str().expect("an answer"))
+}
+
+/// The next so many events about media: what, and whose.
+fn media_events(receiver: &Receiver, count: usize) -> Vec<(u64, String)> {
+    let all = std::iter::repeat_with(|| receiver.next()).filter(|got| got.body["EventGroupId"] == 2);
+    let show = |got: Got| {
+        let user = got.body["EventInfo"]["UserId"].as_str().expect("a user").to_owned();
+        (got.body["EventType"].as_u64().expect("a number"), user)
+    };
+    all.take(count).map(show).collect()
+}
+
+#[tokio::test]
+async fn media_that_starts_and_stops_is_told_once() {
+    let receiver = Receiver::start(|_| Verdict::Take);
+    let folder = Folder::new();
+    let server = start(&folder, None, Some(&receiver));
+    let (mut amy, mut ben) = (Client::sign_in(&server, "amy").await, Client::sign_in(&server, "ben").await);
+    let _amy_sends = send(&mut amy, "microphone", "camera").await;
+    let _ben_sends = send(&mut ben, "screenAudio", "screen").await;
+    let mut started = media_events(&receiver, 3);
+    started.sort();
+    assert_eq!(started, [(201, "amy".into()), (203, "amy".into()), (205, "ben".into())]);
+    for (track, state) in [("camera", "off"), ("camera", "on"), ("microphone", "muted"), ("microphone", "off")] {
+        amy.ok("room.state", json!({"room": 7, "tracks": {track: state}})).await;
+    }
+    ben.ok("room.state", json!({"room": 7, "tracks": {"screen": "off"}})).await;
+    let told = media_events(&receiver, 4);
+    assert_eq!(told, [(202, "amy".into()), (201, "amy".into()), (204, "amy".into()), (206, "ben".into())]);
+    amy.ok("room.leave", json!({"room": 7})).await;
+    ben.ok("room.leave", json!({"room": 7})).await;
+    let last: Vec<_> =
+        receiver.until(|got| got.body["EventType"] == 102).iter().map(|got| got.body["EventType"].clone()).collect();
+    assert_eq!(last, [104, 104, 102], "who leaves has left alone");
+}
+
+#[tokio::test]
+async fn logout_is_told_when_the_last_device_is_gone() {
+    let receiver = Receiver::start(|_| Verdict::Take);
+    let folder = Folder::new();
+    let server = start(&folder, Some(&receiver), None);
+    let mut phone = Client::sign_in_to(&server, APP, KEY, "amy", "phone").await;
+    let mut tablet = Client::sign_in_to(&server, APP, KEY, "amy", "tablet").await;
+    for device in [&mut phone, &mut tablet] {
+        device.socket.send(json!({"t": "signOut"})).await;
+        let (bye, _) = device.socket.ending().await;
+        assert_eq!(bye["reason"], "signedOut");
+    }
+    let _ben = Client::sign_in(&server, "ben").await;
+    let got = receiver.until(|got| got.body["Info"]["To_Account"] == "ben");
+    let told: Vec<_> =
+        got.iter().map(|got| (command(got), got.body["Info"]["Action"].as_str().unwrap_or("?"))).collect();
+    let change = "State.StateChange";
+    assert_eq!(told, [(change, "Login"), (change, "Logout"), (change, "Login")]);
+    assert_eq!(got[1].body["Info"]["To_Account"], "amy");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::store::Letter;
 use carillon_call::{Happening, MemberChange};
 use carillon_chat::StoreError;
 use carillon_config::Apps;
-use carillon_proto::gateway::{LeaveReason, Track, TrackName};
+use carillon_proto::gateway::{LeaveReason, Track, TrackName, TrackState};
 use carillon_proto::id::{AppId, RoomId, UserId};
 use carillon_proto::time::Now;
 use serde_json::{Value, json};
@@ -139,7 +139,9 @@ impl Control {
         if !self.wants_rooms(app) {
             return;
         }
-        let live: BTreeSet<_> = tracks.iter().filter(|(_, track)| track.live).map(|(name, _)| *name).collect();
+        // What is off is no longer sent, whether or not its section stays.
+        let sent = |track: &Track| track.live && track.state != TrackState::Off;
+        let live: BTreeSet<_> = tracks.iter().filter(|(_, track)| sent(track)).map(|(name, _)| *name).collect();
         let before = self.callbacks.live.insert((app, room.clone(), user.clone()), live.clone()).unwrap_or_default();
         for name in before.symmetric_difference(&live) {
             let Some(start) = media_event(*name) else { continue };

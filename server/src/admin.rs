@@ -69,8 +69,7 @@ async fn gather(
         sources.control.send(control::Input::Stats(reply)).ok()?;
         let (reply, streams) = oneshot::channel();
         sources.rtmp.send(rtmp::Input::Stats(reply));
-        let (reply, bridged) = oneshot::channel();
-        sources.bridge.order(bridge::Order::Stats(reply));
+        let bridged = sources.bridge.stats();
         let mut waiting = Vec::with_capacity(sources.workers.len());
         for worker in sources.workers.iter() {
             let (reply, report) = oneshot::channel();
@@ -81,7 +80,7 @@ async fn gather(
         for report in waiting {
             reports.push(report.await.ok()?);
         }
-        Some((stats.await.ok()?, reports, streams.await.ok()?, bridged.await.ok()?))
+        Some((stats.await.ok()?, reports, streams.await.ok()?, bridged.await?))
     })
     .await
     .ok()?

@@ -190,6 +190,8 @@ fn render_streams(page: &mut Page, s: &carillon_rtmp::Stats) {
 fn render_bridge(page: &mut Page, s: &bridge::Stats) {
     let streams = [("to_room", s.publishing), ("to_players", s.playing)];
     page.family("bridge_streams", Kind::Gauge, "Streams carried between RTMP and rooms.", "direction", &streams);
+    let running = [("aac_to_opus", s.aac_to_opus), ("opus_to_aac", s.opus_to_aac)];
+    page.family("bridge_transcodes", Kind::Gauge, "Tracks whose sound is transcoded now.", "direction", &running);
     let frames = [("aac_to_opus", s.aac_frames), ("opus_to_aac", s.opus_frames)];
     page.family("bridge_sound_frames", Kind::Counter, "Frames of sound taken in.", "direction", &frames);
     let ages = [("to_room", s.ages_to_room), ("to_players", s.ages_to_players)];

@@ -4,13 +4,14 @@
 mod events;
 mod frames;
 
+use crate::bridge::Sinks;
 use crate::clock::Clock;
 use crate::control;
 use crate::udp::{self, ReceiveBatch, SendOutcome, UdpSocket};
 use carillon_sfu::{Command, Path, Protocol, Stats, Worker};
 use events::Events;
-use frames::{FRAMES_IN, Outbox};
-pub use frames::{FrameInput, FrameRefused, FrameSink, FromWorker};
+use frames::{FRAMES_IN, Outboxes};
+pub use frames::{FrameInput, FrameRefused, FromWorker};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -146,7 +147,7 @@ pub fn start(
     worker: Worker,
     sockets: Vec<UdpSocket>,
     control: control::Handle,
-    frames_out: FrameSink,
+    frames_out: Sinks,
     clock: Clock,
     pin: bool,
 ) -> io::Result<(Handle, std::thread::JoinHandle<()>)> {
@@ -165,7 +166,7 @@ pub fn start(
         clock,
         mailbox,
         frame_box,
-        outbox: Outbox::new(index, frames_out),
+        outboxes: Outboxes::new(index, frames_out),
         wake,
         wake_receiver: receiver,
         tcp: HashMap::new(),
@@ -207,7 +208,7 @@ struct Thread {
     clock: Clock,
     mailbox: Receiver<Input>,
     frame_box: Receiver<FrameInput>,
-    outbox: Outbox,
+    outboxes: Outboxes,
     wake: Arc<Wake>,
     wake_receiver: UnixDatagram,
     /// Bounded by the listener's connection limit.
@@ -229,7 +230,7 @@ impl Thread {
                 self.worker.handle_timeout(now);
             }
             self.send();
-            self.outbox.drain(&mut self.worker, now, &mut self.counters);
+            self.outboxes.drain(&mut self.worker, now, &mut self.counters);
             self.tell_control();
             if !busy {
                 self.sleep();
@@ -339,7 +340,8 @@ impl Thread {
     fn sleep(&mut self) {
         let now = self.clock.now().instant;
         let next = self.worker.poll_timeout().map_or(IDLE, |(at, _)| at.saturating_duration_since(now));
-        let timeout = if self.events.is_empty() && !self.outbox.is_behind() { next.min(IDLE) } else { next.min(RETRY) };
+        let timeout =
+            if self.events.is_empty() && !self.outboxes.is_behind() { next.min(IDLE) } else { next.min(RETRY) };
         let mut fds: Vec<_> = self.sockets.iter().map(AsRawFd::as_raw_fd).collect();
         fds.push(self.wake_receiver.as_raw_fd());
         if let Err(error) = udp::wait_readable(&fds, timeout) {

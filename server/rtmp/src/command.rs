@@ -74,10 +74,50 @@ pub enum Command {
     EndProduced {
         stream: StreamKey,
     },
+    /// The connection that publishes this stream is told that its pictures are not as browsers need them.
+    Warn {
+        stream: StreamKey,
+        warning: Warning,
+    },
     /// The node stops: publishers are asked to connect again, to `tc_url` where one is given.
     Drain {
         tc_url: Option<String>,
     },
+}
+
+/// What a publisher should change. It goes on meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Warning {
+    /// Browsers get fewer pictures a second.
+    BFramesLeftOut,
+    /// Browsers get a picture in a while.
+    KeyframesOnly,
+    /// Who joins waits.
+    KeyframesApart,
+}
+
+impl Warning {
+    /// Of `onStatus`, whose level is "warning".
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::BFramesLeftOut | Self::KeyframesOnly => "NetStream.Publish.BFrames",
+            Self::KeyframesApart => "NetStream.Publish.KeyframesApart",
+        }
+    }
+
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::BFramesLeftOut => {
+                "B-frames do not reach browsers, which see fewer pictures: set the encoder's B-frames to 0 (x264: bframes=0)"
+            }
+            Self::KeyframesOnly => {
+                "browsers see keyframes alone, as other pictures need B-frames: set the encoder's B-frames to 0 (x264: bframes=0)"
+            }
+            Self::KeyframesApart => {
+                "who joins waits for a keyframe: set the keyframe interval to 2 s or less (x264: keyint=2*fps)"
+            }
+        }
+    }
 }
 
 /// Why somebody may not publish or play.

@@ -33,6 +33,8 @@ pub struct Interleaver {
     expects: [bool; 2],
     /// The instant of `FIRST_MS`.
     zero: Option<Instant>,
+    /// The same where it is a picture's.
+    led_at: Option<Instant>,
     last_ms: u32,
     /// Of sound, and of pictures: no two of a track have one time.
     last_of: [Option<u32>; 2],
@@ -54,11 +56,26 @@ impl Interleaver {
 
     /// Begins the clock anew with the next frame: nothing has left yet that anybody saw.
     pub fn restart_clock(&mut self) {
-        (self.zero, self.last_ms, self.last_of) = (None, 0, [None; 2]);
+        (self.zero, self.led_at, self.last_ms, self.last_of) = (None, None, 0, [None; 2]);
+    }
+
+    /// The clock begins with the first picture that stands alone, if there is one and nothing has left: it waits for
+    /// nothing, and what is to be heard before it is left out.
+    fn lead(&mut self) -> Option<(u32, Frame)> {
+        self.video.front().filter(|waiting| self.zero.is_none() && waiting.frame.key)?;
+        let frame = self.video.pop_front()?.frame;
+        self.led_at = Some(frame.at);
+        Some((self.stamp(frame.at, 1), frame))
     }
 
     /// The next frame that may leave at `now`, with its time. Milliseconds wrap after 49 days, as the wire's do.
     pub fn poll(&mut self, now: Instant) -> Option<(u32, Frame)> {
+        if let Some(first) = self.lead() {
+            return Some(first);
+        }
+        while self.audio.front().is_some_and(|waiting| self.led_at.is_some_and(|led| waiting.frame.at < led)) {
+            self.audio.pop_front();
+        }
         let audio_first = self.audio_first()?;
         let full = self.audio.len() + self.video.len() > WAITING_MAX;
         let (queue, other, other_expected) = if audio_first {
@@ -128,10 +145,25 @@ mod tests {
     }
 
     #[test]
+    fn the_first_picture_that_stands_alone_waits_for_no_sound() {
+        let (t, mut tracks) = (start(), Interleaver::default());
+        tracks.expect(true, true);
+        tracks.push(t, frame(FrameCodec::Aac, t - ms(90)));
+        tracks.push(t, frame(FrameCodec::H264, t));
+        tracks.push(t, Frame { key: false, ..frame(FrameCodec::H264, t + ms(33)) });
+        assert_eq!(drain(&mut tracks, t), [(100, false)]);
+        for n in 0..4 {
+            tracks.push(t + ms(21 * n), frame(FrameCodec::Aac, t - ms(42) + ms(21 * n)));
+        }
+        assert_eq!(drain(&mut tracks, t + ms(63)), [(100, true), (121, true)], "what was to be heard before is gone");
+        assert_eq!(drain(&mut tracks, t + HOLD_MAX), [(133, false)]);
+    }
+
+    #[test]
     fn picture_waits_for_the_sound_that_belongs_before_it() {
         let (t, mut tracks) = (start(), Interleaver::default());
         tracks.expect(true, true);
-        tracks.push(t, frame(FrameCodec::H264, t));
+        tracks.push(t, Frame { key: false, ..frame(FrameCodec::H264, t) });
         tracks.push(t + ms(33), frame(FrameCodec::H264, t + ms(33)));
         assert_eq!(drain(&mut tracks, t + ms(60)), []);
         tracks.push(t + ms(65), frame(FrameCodec::Aac, t - ms(20)));
@@ -156,7 +188,7 @@ mod tests {
     fn time_never_steps_back() {
         let (t, mut tracks) = (start(), Interleaver::default());
         tracks.expect(true, true);
-        tracks.push(t, frame(FrameCodec::H264, t));
+        tracks.push(t, Frame { key: false, ..frame(FrameCodec::H264, t) });
         assert_eq!(drain(&mut tracks, t + HOLD_MAX), [(100, false)]);
         tracks.push(t + ms(150), frame(FrameCodec::Aac, t - ms(300)));
         tracks.push(t + ms(150), frame(FrameCodec::H264, t + ms(40)));

@@ -38,6 +38,7 @@ pub mod media;
 mod metadata;
 mod outbox;
 mod packet;
+mod plain;
 mod repair;
 mod session;
 pub mod sign;

@@ -38,6 +38,23 @@ pub(crate) fn rebuild(data: &Data) -> Option<Bytes> {
     Some(Data { name: "onMetaData".to_owned(), values: vec![Value::EcmaArray(facts)] }.to_bytes().into())
 }
 
+/// The same with another size. `None`: it says nothing of one, or says this one.
+pub(crate) fn resized(metadata: &[u8], (width, height): (u32, u32)) -> Option<Bytes> {
+    let mut data = Data::read(metadata).ok()?;
+    let Some(Value::EcmaArray(facts)) = data.values.first_mut() else { return None };
+    let mut changed = false;
+    for (name, value) in facts.iter_mut() {
+        let said = match name.as_str() {
+            "width" => Value::Number(width.into()),
+            "height" => Value::Number(height.into()),
+            _ => continue,
+        };
+        changed |= *value != said;
+        *value = said;
+    }
+    changed.then(|| data.to_bytes().into())
+}
+
 /// Codecs come as numbers, or as the text of their FourCC.
 fn is_of_use(value: &Value) -> bool {
     match value {
@@ -56,6 +73,17 @@ fn is_of_use(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_size_takes_the_place_of_the_one_that_was_said() {
+        let given = Value::object([("width", 1280.0.into()), ("height", 720.0.into()), ("audiochannels", 2.0.into())]);
+        let rebuilt = rebuild(&Data { name: "onMetaData".to_owned(), values: vec![given] }).expect("facts");
+        assert_eq!(resized(&rebuilt, (1280, 720)), None);
+        let resized = Data::read(&resized(&rebuilt, (720, 1280)).expect("another size")).expect("readable");
+        let number = |name| resized.values[0].get(name).cloned();
+        assert_eq!((number("width"), number("height")), (Some(720.0.into()), Some(1280.0.into())));
+        assert_eq!(number("audiochannels"), Some(2.0.into()));
+    }
 
     #[test]
     fn facts_are_kept_and_the_rest_is_not() {

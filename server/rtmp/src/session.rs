@@ -2,7 +2,7 @@
 //! events; what is to be said to it waits in `take_words`.
 
 use crate::address::{Address, BadAddress};
-use crate::command::Refusal;
+use crate::command::{Refusal, Warning};
 use crate::media::Flow;
 use crate::packet::FIRST_STREAM;
 use bytes::Bytes;
@@ -189,6 +189,12 @@ impl Session {
     /// Another connection of the same publisher goes on with the stream.
     pub(crate) fn taken_over(&mut self) {
         self.status(Status::PublishBadName, "taken over by another connection of the same publisher");
+    }
+
+    pub(crate) fn warn(&mut self, warning: Warning) {
+        let information =
+            [("level", "warning".into()), ("code", warning.code().into()), ("description", warning.text().into())];
+        self.command(self.playing_on(), &Command::call("onStatus", 0.0, vec![Value::object(information)]));
     }
 
     pub(crate) fn play_started(&mut self) {

@@ -4,7 +4,9 @@ use crate::address::StreamKey;
 use crate::cache::{self, Cache};
 use crate::command::ConnectionId;
 use crate::media::{Class, Flow, Media, classify};
+use crate::metadata;
 use crate::packet::Packet;
+use crate::plain;
 use crate::repair::Repair;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -138,6 +140,20 @@ impl Stream {
         let packet = Packet::new(Media { flow: Flow::Data, class: Class::Header, at: self.head, payload });
         self.metadata = Some(packet.clone());
         Some(packet)
+    }
+
+    /// The configuration that goes ahead of `payload`, where its own parameter sets are not those in force.
+    pub(crate) fn ahead_of(&self, flow: Flow, payload: &[u8]) -> Option<Bytes> {
+        let key = flow == Flow::Video && classify(flow, payload) == Some(Class::Key);
+        let in_force = self.video.as_ref().filter(|_| key)?;
+        plain::reconfigured(&in_force.media.payload, payload)
+    }
+
+    /// Metadata that says the size of the pictures that come now, where it said another.
+    pub(crate) fn resize(&mut self) -> Option<Arc<Packet>> {
+        let size = plain::size(&self.video.as_ref()?.media.payload)?;
+        let resized = metadata::resized(&self.metadata.as_ref()?.media.payload, size)?;
+        self.take_metadata(resized)
     }
 
     /// For a player that knows the stream already: what is configured now, and then the next keyframe.

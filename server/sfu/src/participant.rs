@@ -29,6 +29,15 @@ const SHORTEST_WINDOW: Duration = Duration::from_secs(30);
 const RECENT_WINDOW: Duration = Duration::from_secs(2);
 /// Beyond the shortest by this much, each recent round trip waited in a queue.
 const ROUND_TRIP_STANDING_US: i64 = 80_000;
+/// Share of what a path bears that all together get; while a queue stands on it, which is to drain; and what pictures of
+/// feeds get at least, bit/s.
+const PACED: f64 = 0.9;
+const PACED_CONGESTED: f64 = 0.7;
+const PACED_MIN_BPS: f64 = 50_000.0;
+/// A path that bears this much more than a feed brings bears its keyframes.
+const FED_SPARE: f64 = 1.2;
+/// Pictures that were left out are told for this time: longer than usual between keyframes.
+const SHORT_FOR: Duration = Duration::from_secs(5);
 /// The canonical name of a participant that this server sends no media to.
 pub(crate) const CNAME: &str = "carillon";
 
@@ -78,6 +87,12 @@ pub(crate) struct Connection {
     /// What its path bears, bit/s, and what is sent on it for the first time.
     pub(crate) downlink_bps: u64,
     media: Throughput,
+    /// The same of pictures of feeds alone, whose publishers cannot be asked for less.
+    fed: Throughput,
+    /// Bytes per second for each fed picture track, where the path bears less than those bring; when pictures were left
+    /// out for that last.
+    pace: Option<f64>,
+    short: Option<Instant>,
     /// Packets that leave again unasked.
     pub(crate) copies: Copies,
     budget: RepairBudget,
@@ -139,6 +154,9 @@ impl Connection {
             planned: None,
             downlink_bps: DOWNLINK_MAX_BPS,
             media: Throughput::default(),
+            fed: Throughput::default(),
+            pace: None,
+            short: None,
             copies: Copies::default(),
             budget: RepairBudget::default(),
             ssrc: context.random.next_u32(),
@@ -197,6 +215,9 @@ impl Connection {
             copies: &mut self.copies,
             media: &mut self.media,
             plan: self.plan,
+            fed: &mut self.fed,
+            pace: self.pace,
+            short: &mut self.short,
             round_trip: self.round_trip,
             shortest_round_trip,
             budget: &mut self.budget,
@@ -258,6 +279,22 @@ impl Connection {
         if congested {
             self.budget.limit(plan::REPAIR_CONGESTED_BYTES);
         }
+    }
+
+    /// Fits pictures of feeds to the path: so many tracks that bring so many bits per second together. After `make_plan`.
+    pub(crate) fn pace_feeds(&mut self, now: Instant, tracks: usize, bps: u64) {
+        // What else leaves: sound, and what adapts itself.
+        let sent = |throughput: &mut Throughput| throughput.bits_per_second(now).unwrap_or(0);
+        let rest = sent(&mut self.media).saturating_sub(sent(&mut self.fed));
+        let share = if self.downlink.is_congested(now) { PACED_CONGESTED } else { PACED };
+        let bears = (share * self.downlink_bps as f64 - rest as f64).max(PACED_MIN_BPS);
+        let short = tracks > 0 && bears < FED_SPARE * bps as f64;
+        self.pace = short.then(|| bears / 8.0 / tracks as f64);
+    }
+
+    /// Pictures are left out, as the path does not bear them.
+    pub(crate) fn is_short(&self, now: Instant) -> bool {
+        self.short.is_some_and(|at| now.saturating_duration_since(at) < SHORT_FOR)
     }
 
     /// One measurement of the round trip.

@@ -59,6 +59,8 @@ pub(crate) fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
+/// Of a path that bears less than is to be sent: no better than this.
+pub(crate) const SHORT: u8 = 4;
 const UNKNOWN: u8 = 0;
 const DOWN: u8 = 6;
 

@@ -47,12 +47,14 @@ pub enum DropReason {
     NoFeed,
     /// A frame that is none of its codec, or too late to be shown.
     Frame,
+    /// Pictures of a feed up to its next keyframe, which a subscriber's path does not bear.
+    PathShort,
     /// A bound of the config.
     Limit,
 }
 
 impl DropReason {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Size,
         Self::NotMedia,
         Self::NoTransport,
@@ -75,6 +77,7 @@ impl DropReason {
         Self::RepairGone,
         Self::NoFeed,
         Self::Frame,
+        Self::PathShort,
         Self::Limit,
     ];
 
@@ -103,6 +106,7 @@ impl DropReason {
             Self::RepairGone => "repair_gone",
             Self::NoFeed => "no_feed",
             Self::Frame => "frame",
+            Self::PathShort => "path_short",
             Self::Limit => "limit",
         }
     }

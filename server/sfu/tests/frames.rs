@@ -6,13 +6,14 @@
 mod support;
 
 use carillon_config::media::Media;
+use carillon_loadtest::impair::{self, Profile};
 use carillon_proto::frame::{Frame, FrameCodec};
 use carillon_proto::gateway::TrackName::{self, Camera, Microphone};
 use carillon_proto::payload::h264;
 use carillon_sfu::{
     Command, Event, FeedFact, FeedRefusal, FrameOutput, ParticipantId, Privileges, TapId, TapOutput, VideoPolicy,
 };
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use str0m::format::Codec;
 use str0m::media::{Direction, Frequency, MediaTime, Mid};
 use support::{A, ROOM, Want, World, ms};
@@ -40,6 +41,10 @@ fn picture(at: Instant, n: u64, key: bool, bytes: usize) -> Frame {
 fn sound(at: Instant, n: u64) -> Frame {
     let payload = [&[0x78][..], &n.to_be_bytes(), &[7; 60]].concat();
     Frame { codec: FrameCodec::Opus, at, key: true, payload: payload.into() }
+}
+
+fn number_of_sound(data: &[u8]) -> u64 {
+    u64::from_be_bytes(data[1..9].try_into().expect("eight bytes"))
 }
 
 /// Start codes, as encoders write them.
@@ -138,6 +143,39 @@ fn every_frame_of_a_feed_reaches_a_browser() {
 }
 
 #[test]
+fn who_feeds_is_told_whether_anybody_takes_it() {
+    let mut world = World::new(Media::default());
+    join_phone(&mut world);
+    open_feed(&mut world, Microphone, FrameCodec::Opus);
+    open_feed(&mut world, Camera, FrameCodec::H264);
+    let told = |world: &mut World| -> Vec<_> {
+        let wanted = |(_, output)| match output {
+            FrameOutput::Feed { participant: PHONE, track, fact: FeedFact::Wanted(on) } => Some((track, on)),
+            FrameOutput::Feed { .. } | FrameOutput::Tap(..) => None,
+        };
+        world.frames_out.drain(..).filter_map(wanted).collect()
+    };
+    assert_eq!(told(&mut world), [], "nobody is there");
+    let (n, [audio, _]) = viewer(&mut world);
+    assert_eq!(told(&mut world), [(Microphone, true), (Camera, true)]);
+    world.command(Command::OpenTap { tap: TapId(1), publisher: PHONE, track: Microphone });
+    world.redirect(n, audio, Direction::Inactive);
+    assert_eq!(told(&mut world), [], "the tap still takes it");
+    world.command(Command::CloseTap { tap: TapId(1) });
+    assert_eq!(told(&mut world), [(Microphone, false)]);
+    let participant = world.peers[n].participant;
+    world.command(Command::Leave { participant });
+    assert_eq!(told(&mut world), [(Camera, false)]);
+    let (n, _) = viewer(&mut world);
+    assert_eq!(told(&mut world), [(Microphone, true), (Camera, true)]);
+    let mut deaf = Privileges::ALL;
+    deaf.receive_audio = false;
+    let participant = world.peers[n].participant;
+    world.command(Command::Join { room: ROOM, participant, privileges: deaf });
+    assert_eq!(told(&mut world), [(Microphone, false)]);
+}
+
+#[test]
 fn a_late_viewer_of_a_feed_catches_up_at_once() {
     let mut world = World::new(Media::default());
     join_phone(&mut world);
@@ -180,6 +218,65 @@ fn a_viewer_who_lost_too_much_gets_the_last_keyframe_again() {
     assert!(got.last().is_some_and(|n| *n + 2 >= phone.pictures), "{got:?}");
     let times: Vec<u64> = pictures_of(&world, n, video).into_iter().map(|(_, time)| time).collect();
     assert!(times.windows(2).all(|w| w[1] > w[0]), "{times:?}");
+}
+
+/// Of what a peer got in a section: frame number, how long it was under way. `each`: from one frame to the next.
+fn under_way(
+    world: &World,
+    n: usize,
+    mid: Mid,
+    start: Instant,
+    each: u64,
+    number: fn(&[u8]) -> u64,
+) -> Vec<(u64, Duration)> {
+    let of_mid = world.peers[n].media.iter().filter(|data| data.mid == mid);
+    let late = |data: &str0m::media::MediaData| {
+        let n = number(&data.data);
+        (n, data.network_time.saturating_duration_since(start + ms(n * each)))
+    };
+    of_mid.map(late).collect()
+}
+
+#[test]
+fn a_path_that_bears_less_than_a_feed_gets_all_sound_and_each_keyframe() {
+    let mut world = World::new(Media::default());
+    join_phone(&mut world);
+    open_feed(&mut world, Microphone, FrameCodec::Opus);
+    open_feed(&mut world, Camera, FrameCodec::H264);
+    let (slow, [slow_audio, slow_video]) = viewer(&mut world);
+    let (good, [good_audio, good_video]) = viewer(&mut world);
+    let capped = Profile { delay_ms: 20.0, kbps: 600.0, queue_ms: 500.0, ..Profile::default() };
+    world.weather.insert((false, slow), impair::Link::new(capped, 7));
+    // 1.5 Mbit/s, a keyframe each two seconds.
+    let mut phone = Phone { bytes: 7_000, ..Phone::new(50) };
+    let start = world.now.instant;
+    phone.run(&mut world, 60_000);
+    world.run(ms(1_500));
+    let sound = |n, mid| under_way(&world, n, mid, start, 20, number_of_sound);
+    let pictures = |n, mid| under_way(&world, n, mid, start, 40, number_of_annex_b);
+
+    let (whole, all) = (sound(good, good_audio), pictures(good, good_video));
+    assert_eq!((whole.len(), all.len()), (3_000, 1_500), "the others notice nothing");
+    assert!(all.iter().chain(&whole).all(|(_, late)| *late < ms(60)));
+
+    // The first seconds show what the path bears.
+    let heard: Vec<_> = sound(slow, slow_audio).into_iter().filter(|(n, _)| *n >= 250).collect();
+    assert!(heard.len() >= 2_735, "{} of 2,750 packets of sound", heard.len());
+    let mut late: Vec<_> = heard.iter().map(|(_, late)| *late).collect();
+    late.sort_unstable();
+    assert!(late[late.len() * 99 / 100] < ms(400), "{:?}", late[late.len() * 99 / 100]);
+
+    let seen = pictures(slow, slow_video);
+    let keys: Vec<_> = seen.iter().filter(|(n, _)| n % 50 == 0 && *n >= 150).collect();
+    assert!(keys.len() >= 26, "{} of 27 keyframes: {keys:?}", keys.len());
+    assert!(seen.iter().filter(|(n, _)| *n >= 150).all(|(_, late)| *late < ms(2_000)), "{seen:?}");
+    let mut grades = world.events.iter().filter_map(|event| match event {
+        Event::Quality { users, .. } => Some(users.clone()),
+        _ => None,
+    });
+    let last = grades.next_back().expect("told");
+    let grade = |n: usize| last.iter().find(|(id, _)| *id == world.peers[n].participant).expect("told").1.downlink;
+    assert!(grade(slow) >= 4 && grade(good) <= 2, "{last:?}");
 }
 
 #[test]

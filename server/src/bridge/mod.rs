@@ -1,27 +1,23 @@
-//! Where RTMP's streams and the rooms of the media workers meet: a thread that carries frames between them and changes
+//! Where RTMP's streams and the rooms of the media workers meet: threads that carry frames between them and change
 //! their sound from one codec to the other, once for each publisher and direction, and only while somebody wants it.
 //!
 //! A frame of sound costs some 60 µs here and a picture next to nothing, so that one thread carries hundreds of
-//! publishers; no media thread and no player ever waits for it. What it does not keep up with is dropped and counted.
+//! publishers; no media thread and no player ever waits for it. A publisher's streams stay with one thread, so that
+//! their order is kept. What a thread does not keep up with is dropped and counted, and costs the others nothing.
 
+mod lanes;
 mod playing;
 mod publishing;
 mod thread;
 
+pub use lanes::{Feeder, Handle, Mailbox, Sinks, channels};
 pub use thread::start;
 
 use crate::worker::FromWorker;
 use carillon_rtmp::bridge::Ages;
-use carillon_rtmp::{Class, Flow, Media, StreamKey};
+use carillon_rtmp::{Media, StreamKey};
 use carillon_sfu::ParticipantId;
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use tokio::sync::oneshot;
-
-/// Frames and messages waiting for the thread: two seconds of twenty publishers.
-const WAITING: usize = 4_096;
 
 /// What flows in all the time. Whoever finds no place drops it.
 #[derive(Debug)]
@@ -35,7 +31,7 @@ pub enum Input {
     Wake,
 }
 
-/// What is to be done, by the control thread and RTMP's. Never dropped; there are a few for each stream.
+/// What is to be done with a stream, by the control thread and RTMP's. Never dropped; there are a few for each stream.
 #[derive(Debug)]
 pub enum Order {
     /// A connection publishes this stream, and the publisher sits there.
@@ -62,11 +58,14 @@ pub enum Order {
     Stop,
 }
 
-/// Of the thread, since it began; the first two are of this moment.
+/// Of a thread, since it began; the first four are of this moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
     pub publishing: u64,
     pub playing: u64,
+    /// Transcoders that run.
+    pub aac_to_opus: u64,
+    pub opus_to_aac: u64,
     /// Sound that was changed from AAC to Opus and from Opus to AAC, in frames of what came.
     pub aac_frames: u64,
     pub opus_frames: u64,
@@ -81,88 +80,34 @@ pub struct Stats {
     pub failed: u64,
 }
 
-/// The other threads' end.
-#[derive(Debug, Clone)]
-pub struct Handle {
-    inputs: SyncSender<Input>,
-    orders: Sender<Order>,
-    dropped: Arc<AtomicU64>,
-}
-
-/// The thread's own end.
-#[derive(Debug)]
-pub struct Mailbox {
-    inputs: Receiver<Input>,
-    orders: Receiver<Order>,
-    dropped: Arc<AtomicU64>,
-}
-
-/// Made before the threads are that speak to it.
-pub fn channels() -> (Handle, Mailbox) {
-    let (inputs, inputs_out) = sync_channel(WAITING);
-    let (orders, orders_out) = channel();
-    let dropped = Arc::new(AtomicU64::new(0));
-    let mailbox = Mailbox { inputs: inputs_out, orders: orders_out, dropped: dropped.clone() };
-    (Handle { inputs, orders, dropped }, mailbox)
-}
-
-impl Handle {
-    pub fn order(&self, order: Order) {
-        if self.orders.send(order).is_ok() {
-            // A full channel means that the thread is awake.
-            let _ = self.inputs.try_send(Input::Wake);
+impl Stats {
+    /// Of two threads together.
+    #[must_use]
+    pub fn plus(mut self, other: Self) -> Self {
+        self.ages_to_room.add(other.ages_to_room);
+        self.ages_to_players.add(other.ages_to_players);
+        Self {
+            publishing: self.publishing + other.publishing,
+            playing: self.playing + other.playing,
+            aac_to_opus: self.aac_to_opus + other.aac_to_opus,
+            opus_to_aac: self.opus_to_aac + other.opus_to_aac,
+            aac_frames: self.aac_frames + other.aac_frames,
+            opus_frames: self.opus_frames + other.opus_frames,
+            refused: self.refused + other.refused,
+            dropped: self.dropped + other.dropped,
+            failed: self.failed + other.failed,
+            ..self
         }
     }
-
-    /// For the media workers, who know what to do about what finds no place.
-    pub fn inputs(&self) -> SyncSender<Input> {
-        self.inputs.clone()
-    }
 }
 
-/// RTMP's side of the way in. A picture that found no place takes those with it that build on it.
-#[derive(Debug)]
-pub struct Feeder {
-    handle: Handle,
-    /// Streams whose next picture must stand alone.
-    broken: BTreeSet<StreamKey>,
-}
-
-impl Feeder {
-    pub fn new(handle: Handle) -> Self {
-        Self { handle, broken: BTreeSet::new() }
-    }
-
-    pub fn feed(&mut self, stream: StreamKey, media: Media) {
-        let picture = media.flow == Flow::Video && media.class != Class::Header;
-        if picture && self.broken.contains(&stream) {
-            if media.class != Class::Key {
-                return self.count();
-            }
-            self.broken.remove(&stream);
+impl Order {
+    /// Whose it is; `None`: every thread's.
+    fn stream(&self) -> Option<&StreamKey> {
+        match self {
+            Self::Publish { stream, .. } | Self::Play { stream, .. } => Some(stream),
+            Self::End { stream } | Self::Keyframe { stream } => Some(stream),
+            Self::Stats(_) | Self::Stop => None,
         }
-        match self.handle.inputs.try_send(Input::Tapped { stream, media }) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(Input::Tapped { stream, media })) => {
-                self.count();
-                if media.flow == Flow::Video {
-                    self.broken.insert(stream);
-                }
-            }
-            Err(TrySendError::Full(Input::Worker(_) | Input::Wake)) => {}
-        }
-    }
-
-    /// Nothing more is fed of this stream.
-    pub fn forget(&mut self, stream: &StreamKey) {
-        self.broken.remove(stream);
-    }
-
-    pub fn keyframe(&self, stream: StreamKey) {
-        self.handle.order(Order::Keyframe { stream });
-    }
-
-    fn count(&self) {
-        self.handle.dropped.fetch_add(1, Ordering::Relaxed);
     }
 }

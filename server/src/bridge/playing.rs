@@ -9,7 +9,7 @@ use carillon_rtmp::bridge::ToPlayers;
 use carillon_rtmp::transcode::Refused;
 use carillon_rtmp::{Command as HubCommand, Flow, StreamKey};
 use carillon_sfu::{Command, ParticipantId, TapId, TapOutput};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) struct Playing {
     stream: StreamKey,
@@ -21,7 +21,12 @@ pub(super) struct Playing {
     probe: Option<TapId>,
     participant: ParticipantId,
     players: ToPlayers,
+    /// The last player has gone: it ends then.
+    ends: Option<Instant>,
 }
+
+/// A player that comes back within this time finds the stream running.
+const UNWANTED_FOR: Duration = Duration::from_secs(5);
 
 impl Playing {
     /// Begins. `taps`: of sound and picture.
@@ -40,7 +45,7 @@ impl Playing {
                 workers.command(worker, Command::OpenTap { tap, publisher: participant, track });
             }
         }
-        Ok(Self { stream, worker, audio, video, probe: None, participant, players })
+        Ok(Self { stream, worker, audio, video, probe: None, participant, players, ends: None })
     }
 
     pub(super) fn handle_tap(
@@ -64,7 +69,10 @@ impl Playing {
                 self.players.handle_frame(now, frame);
             }
             TapOutput::Silent(silent) => self.players.handle_silent(now, flow, silent),
-            TapOutput::Ended => self.players.handle_silent(now, flow, true),
+            TapOutput::Ended => {
+                self.players.handle_silent(now, flow, true);
+                self.ends = self.ends.map(|_| now);
+            }
             TapOutput::Codec(codec) if flow == Flow::Video => {
                 self.players.expect_pictures();
                 if codec != FrameCodec::H264 {
@@ -90,7 +98,25 @@ impl Playing {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.players.poll_timeout()
+        [self.players.poll_timeout(), self.ends].into_iter().flatten().min()
+    }
+
+    /// Nobody plays it any more.
+    pub(super) fn leave(&mut self, now: Instant) {
+        self.ends = Some(now + UNWANTED_FOR);
+    }
+
+    /// Somebody plays it again. `false`: its publisher sits elsewhere now.
+    pub(super) fn stay(&mut self, worker: usize, participant: ParticipantId) -> bool {
+        let same = (self.worker, self.participant) == (worker, participant);
+        if same {
+            self.ends = None;
+        }
+        same
+    }
+
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.ends.is_some_and(|ends| ends <= now)
     }
 
     /// Hands over what is ready.

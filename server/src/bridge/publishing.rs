@@ -2,10 +2,11 @@
 
 use super::Stats;
 use super::thread::Workers;
+use crate::rtmp;
 use crate::worker::FrameInput;
 use carillon_proto::gateway::TrackName;
 use carillon_rtmp::bridge::{RoomOutput, ToRoom};
-use carillon_rtmp::{Flow, Media, StreamKey};
+use carillon_rtmp::{Command as HubCommand, Flow, Media, StreamKey, Warning};
 use carillon_sfu::{Command, FeedFact, ParticipantId};
 use std::time::Instant;
 
@@ -29,6 +30,16 @@ pub(super) fn track(flow: Flow, screen: bool) -> Option<TrackName> {
     }
 }
 
+/// What the publisher is told of it.
+fn warning(fact: FeedFact) -> Option<Warning> {
+    match fact {
+        FeedFact::BFramesLeftOut => Some(Warning::BFramesLeftOut),
+        FeedFact::KeyframesOnly => Some(Warning::KeyframesOnly),
+        FeedFact::KeyframesApart(_) => Some(Warning::KeyframesApart),
+        FeedFact::Refused(_) | FeedFact::Wanted(_) | FeedFact::InOrder => None,
+    }
+}
+
 impl Publishing {
     pub(super) fn new(stream: StreamKey, worker: usize, participant: ParticipantId) -> Self {
         Self { stream, worker, participant, room: ToRoom::default(), fed: Vec::new() }
@@ -47,10 +58,22 @@ impl Publishing {
         }
     }
 
+    pub(super) fn is_transcoding(&self) -> bool {
+        self.room.is_transcoding()
+    }
+
     /// What the media engine says about a feed.
-    pub(super) fn handle_fact(&self, track: TrackName, fact: FeedFact) {
+    pub(super) fn handle_fact(&mut self, now: Instant, track: TrackName, fact: FeedFact, rtmp: &rtmp::Handle) {
+        if let Some(warning) = warning(fact) {
+            rtmp.send(rtmp::Input::Hub(HubCommand::Warn { stream: self.stream.clone(), warning }));
+        }
         let stream = self.stream.path();
         match fact {
+            FeedFact::Wanted(wanted) => {
+                if self::track(Flow::Audio, self.stream.screen) == Some(track) {
+                    self.room.want_sound(now, wanted);
+                }
+            }
             FeedFact::Refused(refusal) => {
                 tracing::info!(stream, ?track, ?refusal, "a published track is not forwarded")
             }

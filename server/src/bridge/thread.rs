@@ -21,13 +21,23 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How soon a worker's full mailbox is tried again.
 const RETRY: Duration = Duration::from_millis(5);
 
-/// Starts the thread; it ends after `Order::Stop`.
+/// Starts the threads; they end after `Handle::stop`.
 pub fn start(
+    mailboxes: Vec<Mailbox>,
+    workers: &[worker::Handle],
+    rtmp: &rtmp::Handle,
+    clock: Clock,
+) -> std::io::Result<Vec<std::thread::JoinHandle<()>>> {
+    mailboxes.into_iter().map(|mailbox| start_one(mailbox, workers.to_vec(), rtmp.clone(), clock)).collect()
+}
+
+fn start_one(
     mailbox: Mailbox,
     workers: Vec<worker::Handle>,
     rtmp: rtmp::Handle,
     clock: Clock,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let name = format!("bridge-{}", mailbox.lane.0);
     let thread = Thread {
         mailbox,
         workers: Workers { handles: workers, unsent: VecDeque::new(), refused: 0 },
@@ -39,7 +49,7 @@ pub fn start(
         last_tap: 0,
         stats: Stats::default(),
     };
-    std::thread::Builder::new().name("bridge".into()).spawn(move || thread.run())
+    std::thread::Builder::new().name(name).spawn(move || thread.run())
 }
 
 /// The media workers' mailboxes.
@@ -139,6 +149,9 @@ impl Thread {
                 self.publishing.insert(stream.clone(), Publishing::new(stream, worker, participant));
             }
             Order::Play { stream, worker, participant } => {
+                if self.playing.get_mut(&stream).is_some_and(|playing| playing.stay(worker, participant)) {
+                    return;
+                }
                 self.end(&stream);
                 let taps = [self.draw_tap(&stream), self.draw_tap(&stream)];
                 let made = Playing::new(stream.clone(), worker, participant, taps, &mut self.workers, &self.rtmp);
@@ -147,7 +160,13 @@ impl Thread {
                     Err(refused) => tracing::warn!(%refused, "nothing to play for RTMP"),
                 }
             }
-            Order::End { stream } => self.end(&stream),
+            Order::End { stream } => {
+                let now = self.clock.now().instant;
+                match self.playing.get_mut(&stream) {
+                    Some(playing) => playing.leave(now),
+                    None => self.end(&stream),
+                }
+            }
             Order::Keyframe { stream } => {
                 let probe = self.draw_tap(&stream);
                 let playing = self.playing.get_mut(&stream);
@@ -174,8 +193,10 @@ impl Thread {
         match output {
             FrameOutput::Tap(tap, output) => self.handle_tap(tap, output),
             FrameOutput::Feed { participant, track, fact } => {
-                let its = |p: &&Publishing| p.worker == worker && p.participant == participant;
-                self.publishing.values().filter(its).for_each(|publishing| publishing.handle_fact(track, fact));
+                let its = |p: &&mut Publishing| p.worker == worker && p.participant == participant;
+                let now = self.clock.now().instant;
+                let publishing = self.publishing.values_mut().filter(its);
+                publishing.for_each(|publishing| publishing.handle_fact(now, track, fact, &self.rtmp));
             }
         }
     }
@@ -205,6 +226,9 @@ impl Thread {
             playing.handle_timeout(now);
             playing.drain(rtmp, stats);
         }
+        let over = |(stream, playing): (&StreamKey, &Playing)| playing.is_over(now).then(|| stream.clone());
+        let over: Vec<StreamKey> = self.playing.iter().filter_map(over).collect();
+        over.iter().for_each(|stream| self.end(stream));
     }
 
     fn end(&mut self, stream: &StreamKey) {
@@ -227,7 +251,7 @@ impl Thread {
 
     fn draw_tap(&mut self, stream: &StreamKey) -> TapId {
         self.last_tap += 1;
-        let tap = TapId(self.last_tap);
+        let tap = self.mailbox.tap(self.last_tap);
         self.taps.insert(tap, stream.clone());
         tap
     }
@@ -236,6 +260,8 @@ impl Thread {
         Stats {
             publishing: self.publishing.len() as u64,
             playing: self.playing.len() as u64,
+            aac_to_opus: self.publishing.values().filter(|publishing| publishing.is_transcoding()).count() as u64,
+            opus_to_aac: self.playing.len() as u64,
             refused: self.workers.refused,
             dropped: self.mailbox.dropped.load(Ordering::Relaxed),
             ..self.stats

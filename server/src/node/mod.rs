@@ -8,7 +8,7 @@ use self::threads::{Handles, Threads};
 use crate::clock::Clock;
 use crate::gateway::{self, Shared};
 use crate::postman::Postman;
-use crate::{admin, bridge, control, rtmp, tcp, worker};
+use crate::{admin, control, rtmp, tcp, worker};
 use carillon_chat::StoreError;
 use carillon_config::{App, Config, DEVELOPMENT_APP, Secret};
 use carillon_proto::id::AppId;
@@ -127,7 +127,7 @@ impl Node {
         for worker in workers.iter() {
             let _ = worker.send(worker::Input::Stop);
         }
-        bridge.order(bridge::Order::Stop);
+        bridge.stop();
         let threads = self.threads;
         let _ = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join()))).await;
     }

@@ -45,13 +45,13 @@ impl Threads {
     ) -> Result<Self, Failure> {
         let Resources { store, streams, rtmp: prepared, media } = resources;
         let (control, inputs) = control::channel(config.limits.control_queue);
-        let (bridge, mailbox) = bridge::channels();
+        let (bridge, mailboxes) = bridge::channels();
         let rtmp = prepared.handle.clone();
-        let (workers, mut others) = start_media(media, config, &control, &bridge.inputs(), clock)?;
+        let (workers, mut others) = start_media(media, config, &control, &bridge.sinks(), clock)?;
         let handles = Handles { control, workers, rtmp, bridge };
         let control = control::start(control_parts(config, &handles, inputs, store, postman, clock))?;
         let Handles { control: to_control, workers, rtmp, bridge } = handles.clone();
-        others.push(bridge::start(mailbox, workers.to_vec(), rtmp, clock)?);
+        others.extend(bridge::start(mailboxes, &workers, &rtmp, clock)?);
         others.push(rtmp::start(prepared, streams, &config.rtmp, to_control, bridge, clock, clock::random_u64())?);
         Ok(Self { handles, control, others })
     }
@@ -61,7 +61,7 @@ fn start_media(
     media: Media,
     config: &Config,
     control: &control::Handle,
-    frames: &worker::FrameSink,
+    frames: &bridge::Sinks,
     clock: Clock,
 ) -> Result<(Workers, Vec<JoinHandle<()>>), Failure> {
     let certificate = carillon_sfu::transport::generate_certificate().ok_or("no DTLS certificate could be made")?;

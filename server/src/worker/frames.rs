@@ -2,7 +2,7 @@
 //! loses frames, never holds media up.
 
 use super::UdpCounters;
-use crate::bridge;
+use crate::bridge::{self, Sinks};
 use carillon_proto::frame::Frame;
 use carillon_proto::gateway::TrackName;
 use carillon_sfu::{Command, FrameOutput, ParticipantId, TapId, TapOutput, Worker};
@@ -37,37 +37,69 @@ pub struct FromWorker {
     pub output: FrameOutput,
 }
 
-/// Where media threads put what they yield.
-pub type FrameSink = SyncSender<bridge::Input>;
-
-/// One worker's end of that way.
+/// One worker's end of the ways to the bridge's threads.
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(super) struct Outboxes {
+    sinks: Sinks,
+    /// One for each of those threads: that one is behind is nothing to the others.
+    each: Vec<Outbox>,
+}
+
+#[derive(Debug)]
+struct Outbox {
     worker: usize,
-    sink: FrameSink,
+    sink: SyncSender<bridge::Input>,
     /// All but frames, in order: a few for each tap and feed.
     waiting: VecDeque<FrameOutput>,
     /// Taps whose frames found no place. They are told, and go on at a keyframe.
     behind: BTreeSet<TapId>,
 }
 
-impl Outbox {
-    pub(super) fn new(worker: usize, sink: FrameSink) -> Self {
-        Self { worker, sink, waiting: VecDeque::new(), behind: BTreeSet::new() }
+impl Outboxes {
+    pub(super) fn new(worker: usize, sinks: Sinks) -> Self {
+        let each = sinks.0.iter().map(|sink| Outbox::new(worker, sink.clone())).collect();
+        Self { sinks, each }
     }
 
     /// True while something waits for a place.
     pub(super) fn is_behind(&self) -> bool {
-        !self.waiting.is_empty() || !self.behind.is_empty()
+        self.each.iter().any(Outbox::is_behind)
     }
 
     /// Hands over what the worker has.
     pub(super) fn drain(&mut self, worker: &mut Worker, now: carillon_proto::time::Now, counters: &mut UdpCounters) {
-        self.offer_waiting();
-        self.offer_losses(worker, now);
+        for outbox in &mut self.each {
+            outbox.offer_waiting();
+            outbox.offer_losses(worker, now);
+        }
         while let Some(output) = worker.poll_frame() {
             counters.frames_dropped += u64::from(!self.push(output));
         }
+    }
+
+    /// False where a frame was dropped.
+    fn push(&mut self, output: FrameOutput) -> bool {
+        match output {
+            FrameOutput::Tap(tap, _) => {
+                let of = self.sinks.of(tap);
+                self.each.get_mut(of).is_some_and(|outbox| outbox.push(output))
+            }
+            // A participant does not say whose it is; there are few facts, and who knows nothing of it takes none.
+            FrameOutput::Feed { .. } => {
+                self.each.iter_mut().for_each(|outbox| _ = outbox.push(output.clone()));
+                true
+            }
+        }
+    }
+}
+
+impl Outbox {
+    fn new(worker: usize, sink: SyncSender<bridge::Input>) -> Self {
+        Self { worker, sink, waiting: VecDeque::new(), behind: BTreeSet::new() }
+    }
+
+    fn is_behind(&self) -> bool {
+        !self.waiting.is_empty() || !self.behind.is_empty()
     }
 
     /// False where a frame was dropped.

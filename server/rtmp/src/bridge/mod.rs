@@ -3,7 +3,7 @@
 //! know neither the hub nor the media engine: the shell carries what they yield.
 
 mod ages;
-mod parameter_sets;
+pub(crate) mod parameter_sets;
 mod shown;
 mod stale;
 #[cfg(test)]

@@ -8,13 +8,13 @@ const UNREAD: u8 = u8::MAX;
 
 /// Whole NAL units, in the order in which their ids first came.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct ParameterSets {
+pub(crate) struct ParameterSets {
     sps: Vec<(u8, Vec<u8>)>,
     pps: Vec<(u8, Vec<u8>)>,
 }
 
 impl ParameterSets {
-    pub(super) fn of(config: &AvcConfig) -> Self {
+    pub(crate) fn of(config: &AvcConfig) -> Self {
         let mut sets = Self::default();
         config.sps.iter().chain(&config.pps).for_each(|unit| {
             sets.take(unit);
@@ -23,7 +23,7 @@ impl ParameterSets {
     }
 
     /// Remembers a parameter set in place of the one with its id. Returns whether the unit is a parameter set at all.
-    pub(super) fn take(&mut self, unit: &[u8]) -> bool {
+    pub(crate) fn take(&mut self, unit: &[u8]) -> bool {
         let (held, id) = match unit_type(unit) {
             NAL_SPS => (&mut self.sps, Sps::read(unit).map(|sps| sps.id)),
             NAL_PPS => (&mut self.pps, Pps::read(unit).map(|pps| pps.id)),
@@ -43,23 +43,23 @@ impl ParameterSets {
     }
 
     /// The sets as they stand in front of an IDR, each behind its length.
-    pub(super) fn push_to(&self, access_unit: &mut Vec<u8>) {
+    pub(crate) fn push_to(&self, access_unit: &mut Vec<u8>) {
         self.sps.iter().chain(&self.pps).for_each(|(_, unit)| push_unit(access_unit, unit));
     }
 
     /// What the first SPS says.
-    pub(super) fn sps(&self) -> Option<Sps> {
+    pub(crate) fn sps(&self) -> Option<Sps> {
         Sps::read(&self.sps.first()?.1).ok()
     }
 
-    /// As a decoder's configuration, for NAL units behind lengths of 4 bytes. `None`: something is missing yet.
-    pub(super) fn to_config(&self) -> Option<Vec<u8>> {
+    /// As a decoder's configuration, for NAL units behind lengths of so many bytes. `None`: something is missing yet.
+    pub(crate) fn to_config(&self, length_bytes: usize) -> Option<Vec<u8>> {
         if self.sps.is_empty() || self.pps.is_empty() {
             return None;
         }
         let units = |sets: &[(u8, Vec<u8>)]| sets.iter().map(|(_, unit)| unit.clone()).collect();
         let mut out = Vec::new();
-        AvcConfig { length_bytes: 4, sps: units(&self.sps), pps: units(&self.pps) }.write(&mut out)?;
+        AvcConfig { length_bytes, sps: units(&self.sps), pps: units(&self.pps) }.write(&mut out)?;
         Some(out)
     }
 }

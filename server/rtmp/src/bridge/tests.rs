@@ -203,15 +203,44 @@ impl PcmEncoder for Silence {
     }
 }
 
+fn silent(_: AacFormat) -> Result<AacToOpus, Refused> {
+    Ok(AacToOpus::with(Box::new(Silence), Box::new(Silence)))
+}
+
+#[test]
+fn sound_is_transcoded_while_somebody_hears_it_and_a_little_longer() {
+    let (start, mut room) = (start(), ToRoom::with(silent));
+    room.handle_media(start, &aac_header(48_000, 1));
+    let open = RoomOutput::Open { flow: Flow::Audio, codec: FrameCodec::Opus, reordered: false };
+    assert_eq!(drain(&mut room), [open], "there is a microphone to receive");
+    let mut heard = Vec::new();
+    for stamp in (0..30_000).step_by(20) {
+        let now = start + ms(stamp);
+        match stamp {
+            5_000 | 12_000 | 20_000 => room.want_sound(now, true),
+            10_000 | 13_000 => room.want_sound(now, false),
+            _ => {}
+        }
+        let sound = media(Flow::Audio, stamp as u32, |out| AudioTag::frame(FourCc::AAC, &[1]).write(out));
+        room.handle_media(now, &sound);
+        let wanted = (5_000..18_000).contains(&stamp) || stamp >= 20_000;
+        assert_eq!(room.is_transcoding(), wanted, "at {stamp} ms");
+        heard.extend(frames(drain(&mut room)).into_iter().map(|frame| (frame.at - start).as_millis() as u64));
+    }
+    // The first frame after each beginning is only decoded.
+    let spans: Vec<_> = heard.chunk_by(|a, b| b - a <= 20).map(|span| (span[0], span[span.len() - 1])).collect();
+    let [(first, last), (again, _)] = spans[..] else { panic!("two spans: {spans:?}") };
+    assert!(first.abs_diff(5_020) <= 1 && again.abs_diff(20_020) <= 1, "on the publisher's line: {spans:?}");
+    assert!(last.abs_diff(17_980) <= 40, "{spans:?}");
+}
+
 #[test]
 fn lips_stay_with_the_voice_for_half_an_hour_of_a_wrong_clock() {
-    fn make(_: AacFormat) -> Result<AacToOpus, Refused> {
-        Ok(AacToOpus::with(Box::new(Silence), Box::new(Silence)))
-    }
     for ppm in [-200.0, 200.0] {
-        let (start, mut room) = (start(), ToRoom::with(make));
+        let (start, mut room) = (start(), ToRoom::with(silent));
         room.handle_media(start, &avc_header(4));
         room.handle_media(start, &aac_header(48_000, 1));
+        room.want_sound(start, true);
         let (mut seed, mut arrival, mut picture_off) = (5_u32, start, 0.0_f64);
         let (mut skew_min, mut skew_max) = (f64::MAX, f64::MIN);
         let mut packets = 0_u32;
@@ -305,6 +334,47 @@ mod to_players {
         assert_eq!(tags.iter().filter(|tag| is_video_header(tag)).count(), 1, "what did not change is not said again");
         let sound: Vec<u32> = tags.iter().filter(|t| t.flow == Flow::Audio).skip(1).map(|t| t.at).collect();
         assert!(sound.windows(2).skip(3).all(|pair| (21..=22).contains(&(pair[1] - pair[0]))), "{sound:?}");
+    }
+
+    #[test]
+    fn the_first_picture_leaves_when_it_comes_and_its_sound_follows() {
+        let (start, mut players) = (start(), ToPlayers::new().expect("codecs"));
+        let packet = opus(start);
+        for tick in (0..400).step_by(20) {
+            players.handle_frame(start + ms(tick + 40), Frame { at: start + ms(tick), ..packet.clone() });
+        }
+        assert_eq!(players.poll_output(), None, "pictures may come");
+        let came = start + ms(430);
+        players.handle_frame(came, h264(start + ms(395), true, &[&SPS, &PPS, &IDR]));
+        let flows: Vec<Flow> = std::iter::from_fn(|| players.poll_output()).map(|tag| tag.flow).collect();
+        assert_eq!(flows, [Flow::Data, Flow::Video, Flow::Audio, Flow::Video], "both configurations, and the picture");
+        for tick in (400..700).step_by(20) {
+            players.handle_frame(start + ms(tick + 40), Frame { at: start + ms(tick), ..packet.clone() });
+        }
+        let sound: Vec<u32> = std::iter::from_fn(|| players.poll_output()).map(|tag| tag.at).collect();
+        assert!((100..122).contains(&sound[0]) && sound.len() > 2, "{sound:?}");
+    }
+
+    #[test]
+    fn stereo_stays_stereo_from_its_first_packet_on() {
+        let mut players = ToPlayers::new().expect("codecs");
+        let (start, mono, mut payload) = (start(), opus(start()), Vec::new());
+        PureEncoder::new(2).expect("an encoder").encode(&[0.1; 2 * OPUS_BLOCK], &mut payload).expect("encodes");
+        let stereo = Frame { payload: payload.into(), ..mono };
+        for tick in (0..4_000).step_by(20) {
+            let packet = if (2_500..3_000).contains(&tick) { &stereo } else { &mono };
+            let now = start + ms(tick + 30);
+            players.handle_frame(now, Frame { at: start + ms(tick), ..packet.clone() });
+            players.handle_silent(now, Flow::Video, true);
+        }
+        let tags: Vec<Tag> = std::iter::from_fn(|| players.poll_output()).collect();
+        let configs = tags.iter().filter(|tag| tag.flow == Flow::Audio).filter_map(|tag| {
+            let tag = AudioTag::read(&tag.payload).expect("a tag");
+            let AudioPacket::SequenceStart(config) = tag.packet else { return None };
+            Some(AudioSpecificConfig::read(config).expect("a configuration").channels)
+        });
+        assert_eq!(configs.collect::<Vec<_>>(), [1, 2]);
+        assert!(tags.windows(2).all(|pair| pair[0].at <= pair[1].at && pair[1].at - pair[0].at < 90), "no gap");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! A WebRTC publisher for RTMP players: pictures and sound of two tracks as the tags of one stream.
 //!
 //! Sound never stops: where none comes there is silence, also from a publisher without a microphone, because players that
-//! wait for sound that was announced, or lock their clock to it, show nothing meanwhile.
+//! wait for sound that was announced, or lock their clock to it, show nothing meanwhile. The first picture leaves when it
+//! comes, though, and its sound follows.
 
 use super::ages::Ages;
 use super::parameter_sets::ParameterSets;
 use crate::interleave::Interleaver;
 use crate::media::Flow;
-use crate::transcode::{OPUS_BLOCK, OpusToAac, Refused, SAMPLE_RATE, Stats};
+use crate::transcode::{OPUS_BLOCK, OpusToAac, Refused, SAMPLE_RATE, Stats, opus_channels};
 use bytes::Bytes;
 use carillon_proto::flv::{AudioTag, FourCc, FrameType, Metadata, TagCodec, VideoTag};
 use carillon_proto::frame::{Frame, FrameCodec};
@@ -15,7 +16,7 @@ use carillon_proto::payload::h264::{push_unit, unit_type, units};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Channels of the sound. Calls are mono; what is coded as stereo is mixed by the decoder.
+/// Channels of the sound until a packet of two comes: calls are mono.
 const CHANNELS: usize = 1;
 
 /// By how many samples what is heard first of a packet is older than a browser says. It has no moment of capture for sound:
@@ -46,6 +47,7 @@ pub struct Tag {
 /// One publisher's stream.
 pub struct ToPlayers {
     sound: OpusToAac,
+    channels: usize,
     sound_announced: bool,
     /// When the first frame came, and whether anything has left.
     first: Option<Instant>,
@@ -72,6 +74,7 @@ impl ToPlayers {
         interleaver.expect(true, false);
         Self {
             sound,
+            channels: CHANNELS,
             sound_announced: false,
             first: None,
             begun: false,
@@ -90,6 +93,9 @@ impl ToPlayers {
         self.first.get_or_insert(now);
         match frame.codec {
             FrameCodec::Opus => {
+                if self.channels == 1 && opus_channels(&frame.payload) == 2 {
+                    self.widen(now);
+                }
                 let at = frame.at.checked_sub(Duration::from_secs(SOUND_OLDER) / SAMPLE_RATE).unwrap_or(frame.at);
                 self.sound.handle_frame(now, &Frame { at, ..frame });
             }
@@ -147,10 +153,21 @@ impl ToPlayers {
         std::mem::take(&mut self.ages)
     }
 
-    fn pass_on(&mut self, now: Instant) {
+    /// Sound goes on in stereo, and stays so: encoders change with what they hear, and players begin anew each time.
+    fn widen(&mut self, now: Instant) {
+        let Ok(wide) = OpusToAac::new(2) else { return };
+        self.collect(now);
+        (self.sound, self.channels, self.sound_announced) = (wide, 2, false);
+    }
+
+    fn collect(&mut self, now: Instant) {
         while let Some(frame) = self.sound.poll_output() {
             self.interleaver.push(now, frame);
         }
+    }
+
+    fn pass_on(&mut self, now: Instant) {
+        self.collect(now);
         while let Some((at, frame)) = self.interleaver.poll(now) {
             if !self.begins(now, &frame) {
                 self.interleaver.restart_clock();
@@ -175,14 +192,16 @@ impl ToPlayers {
 
     fn write_sound(&mut self, at: u32, frame: &Frame) {
         if !self.sound_announced {
-            self.sound_announced = true;
-            if self.announced.is_none() {
-                self.write_metadata(at);
-            }
-            let tag = AudioTag::sequence_start(FourCc::AAC, self.sound.config());
-            self.out.push_back(Tag { flow: Flow::Audio, at, payload: written(|out| tag.write(out)) });
+            self.write_metadata(at);
+            self.announce_sound(at);
         }
         let tag = AudioTag::frame(FourCc::AAC, &frame.payload);
+        self.out.push_back(Tag { flow: Flow::Audio, at, payload: written(|out| tag.write(out)) });
+    }
+
+    fn announce_sound(&mut self, at: u32) {
+        self.sound_announced = true;
+        let tag = AudioTag::sequence_start(FourCc::AAC, self.sound.config());
         self.out.push_back(Tag { flow: Flow::Audio, at, payload: written(|out| tag.write(out)) });
     }
 
@@ -208,7 +227,7 @@ impl ToPlayers {
     }
 
     fn announce_pictures(&mut self, at: u32) {
-        let config = self.sets.to_config();
+        let config = self.sets.to_config(4);
         if config.is_none() || config == self.announced {
             return;
         }
@@ -217,6 +236,10 @@ impl ToPlayers {
         if let Some(config) = &self.announced {
             let tag = VideoTag::sequence_start(FourCc::AVC, config);
             self.out.push_back(Tag { flow: Flow::Video, at, payload: written(|out| tag.write(out)) });
+        }
+        // The first picture is ahead of its sound; a player is to know from the beginning that there is some.
+        if !self.sound_announced {
+            self.announce_sound(at);
         }
     }
 
@@ -227,7 +250,7 @@ impl ToPlayers {
             height: sps.map(|sps| sps.height.into()),
             video_codec: sps.map(|_| TagCodec::FourCc(FourCc::AVC)),
             audio_sample_rate: Some(SAMPLE_RATE.into()),
-            audio_channels: Some(CHANNELS as f64),
+            audio_channels: Some(self.channels as f64),
             audio_codec: Some(TagCodec::FourCc(FourCc::AAC)),
             ..Metadata::default()
         };

@@ -25,6 +25,12 @@ const COMPOSITION_MAX_MS: i32 = 2_000;
 /// How often the loudness is told.
 const LEVEL_EVERY: Duration = Duration::from_millis(100);
 
+/// A transcoder ends so long after the last who wanted its sound: who reloads a page finds it running.
+const UNWANTED_FOR: Duration = Duration::from_secs(5);
+
+/// No sound, as RFC 6464 writes it.
+const SILENT: u8 = 127;
+
 /// Why a flow does not reach the room. Told once, until the publisher sends something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
@@ -77,14 +83,44 @@ struct Video {
 struct Avc {
     config: AvcConfig,
     sets: ParameterSets,
+    /// It took the place of another: what comes before a keyframe builds on pictures that nobody has.
+    awaits_key: bool,
 }
 
 #[derive(Default)]
 struct Audio {
     opened: bool,
-    aac: Option<(AacFormat, AacToOpus)>,
+    aac: Option<Aac>,
+    want: Want,
     stale: Stale,
     told: Option<Problem>,
+}
+
+/// Whether anybody hears the sound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Want {
+    #[default]
+    Nobody,
+    Somebody,
+    /// The last left then.
+    Until(Instant),
+}
+
+struct Aac {
+    format: AacFormat,
+    transcoder: Option<AacToOpus>,
+    /// Frames came while there was none.
+    passed: bool,
+}
+
+impl Want {
+    fn holds(self, now: Instant) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Somebody => true,
+            Self::Until(left) => now.saturating_duration_since(left) < UNWANTED_FOR,
+        }
+    }
 }
 
 impl Default for ToRoom {
@@ -116,10 +152,18 @@ impl ToRoom {
         self.broken += u64::from(read.is_err());
     }
 
-    /// Another connection publishes the stream now: its clock and its configuration are its own.
-    pub fn restart(&mut self) {
-        self.timeline.restart();
-        (self.video.avc, self.audio.aac) = (None, None);
+    /// Whether anybody in the room receives the sound. AAC is transcoded while somebody does, and a little longer;
+    /// nobody does until this is first told.
+    pub fn want_sound(&mut self, now: Instant, wanted: bool) {
+        self.audio.want = match (wanted, self.audio.want) {
+            (true, _) => Want::Somebody,
+            (false, Want::Somebody) => Want::Until(now),
+            (false, before) => before,
+        };
+    }
+
+    pub fn is_transcoding(&self) -> bool {
+        self.audio.aac.as_ref().is_some_and(|aac| aac.transcoder.is_some())
     }
 
     pub fn poll_output(&mut self) -> Option<RoomOutput> {
@@ -165,7 +209,8 @@ impl ToRoom {
         let sets = ParameterSets::of(&config);
         let reordered = sets.sps().and_then(|sps| sps.reorder_frames).is_some_and(|frames| frames > 0);
         self.open_video(FrameCodec::H264, reordered);
-        self.video.avc = Some(Avc { config, sets });
+        let awaits_key = self.video.avc.is_some();
+        self.video.avc = Some(Avc { config, sets, awaits_key });
         Ok(())
     }
 
@@ -184,7 +229,8 @@ impl ToRoom {
             }
             push_unit(&mut units, unit);
         }
-        if units.is_empty() {
+        avc.awaits_key &= !key;
+        if units.is_empty() || avc.awaits_key {
             return Ok(());
         }
         // Encoders that leave the SPS silent show by their first composition time that pictures change places.
@@ -241,14 +287,11 @@ impl ToRoom {
 
     fn configure_aac(&mut self, data: &[u8]) -> Result<(), Malformed> {
         let config = AudioSpecificConfig::read(data)?;
-        let made = match format(&config) {
-            Ok(format) if self.audio.aac.as_ref().is_some_and(|(known, _)| *known == format) => return Ok(()),
-            Ok(format) => (self.make)(format).map(|transcoder| (format, transcoder)).map_err(Problem::Sound),
-            Err(problem) => Err(problem),
-        };
-        match made {
-            Ok(made) => {
-                self.audio.aac = Some(made);
+        let fits = format(&config).and_then(|format| format.check().map(|()| format).map_err(Problem::Sound));
+        match fits {
+            Ok(format) if self.audio.aac.as_ref().is_some_and(|aac| aac.format == format) => Ok(()),
+            Ok(format) => {
+                self.audio.aac = Some(Aac { format, transcoder: None, passed: false });
                 self.open_audio();
                 Ok(())
             }
@@ -261,12 +304,31 @@ impl ToRoom {
     }
 
     fn take_aac(&mut self, now: Instant, frame: &Frame) {
-        let Some((_, transcoder)) = &mut self.audio.aac else { return };
+        if !self.audio.want.holds(now) {
+            return self.pass_aac();
+        }
+        let Some(aac) = &mut self.audio.aac else { return };
+        let transcoder = match aac.transcoder.take().map_or_else(|| (self.make)(aac.format), Ok) {
+            Ok(made) => aac.transcoder.insert(if std::mem::take(&mut aac.passed) { made.midway() } else { made }),
+            Err(refused) => {
+                self.audio.aac = None;
+                return tell(&mut self.audio.told, Problem::Sound(refused), Flow::Audio, &mut self.out);
+            }
+        };
         transcoder.handle_frame(frame);
         self.out.extend(std::iter::from_fn(|| transcoder.poll_output()).map(RoomOutput::Frame));
         if self.level_told.is_none_or(|told| now.saturating_duration_since(told) >= LEVEL_EVERY) {
             self.level_told = Some(now);
             self.out.push_back(RoomOutput::Level(transcoder.take_level()));
+        }
+    }
+
+    /// Nobody hears this frame.
+    fn pass_aac(&mut self) {
+        let Some(aac) = &mut self.audio.aac else { return };
+        aac.passed = true;
+        if aac.transcoder.take().is_some() {
+            self.out.push_back(RoomOutput::Level(SILENT));
         }
     }
 

@@ -2,11 +2,12 @@
 
 use super::{Hub, Owner};
 use crate::address::StreamKey;
-use crate::command::{ConnectionId, Output, Role};
+use crate::command::{ConnectionId, Output, Role, Warning};
 use crate::connection::{Connection, Doing, Kind, StreamId};
 use crate::media::{Class, Flow};
 use crate::metadata;
 use crate::packet::Packet;
+use crate::plain;
 use crate::stream::{Flows, Opening, Source, Stream};
 use bytes::Bytes;
 use carillon_proto::rtmp::Data;
@@ -45,14 +46,28 @@ impl Hub {
         }
     }
 
-    /// Puts one message onto its stream.
+    /// Puts one message onto its stream, and before it what it needs.
     pub(super) fn carry(&mut self, now: Instant, id: StreamId, flow: Flow, time: u32, payload: Bytes) {
+        let payload = plain::plain(flow, payload);
+        if let Some(header) = self.streams.get(&id).and_then(|stream| stream.ahead_of(flow, &payload)) {
+            self.put(now, id, flow, time, header);
+        }
+        self.put(now, id, flow, time, payload);
+    }
+
+    fn put(&mut self, now: Instant, id: StreamId, flow: Flow, time: u32, payload: Bytes) {
         let bounds = self.cache_bounds();
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let Some(packet) = stream.take(now, flow, time, payload, bounds) else { return };
         let flows = stream.flows(now);
         if flows != stream.told {
             self.tell_flows(now, id, flows);
+        }
+        let resized = (flow == Flow::Video && packet.media.class == Class::Header)
+            .then(|| self.streams.get_mut(&id).and_then(Stream::resize))
+            .flatten();
+        if let Some(metadata) = resized {
+            self.fan_out(now, id, &metadata);
         }
         self.fan_out(now, id, &packet);
     }
@@ -249,6 +264,15 @@ impl Hub {
         let Some(&id) = self.by_key.get(key) else { return };
         if self.streams.get(&id).is_some_and(|stream| stream.source == Source::Inside) {
             self.unpublish(now, id);
+        }
+    }
+
+    pub(super) fn warn(&mut self, now: Instant, key: &StreamKey, warning: Warning) {
+        let stream = self.by_key.get(key).and_then(|id| self.streams.get(id));
+        let Some(Source::Connection(id)) = stream.map(|stream| stream.source) else { return };
+        if let Some(session) = self.connections.get_mut(&id).and_then(Connection::session) {
+            session.warn(warning);
+            self.flush(now, id);
         }
     }
 

@@ -89,6 +89,7 @@ impl Hub {
             Command::Tap { stream, on } => self.tap(now, stream, on),
             Command::Produce { stream } => self.produce(now, stream),
             Command::EndProduced { stream } => self.end_produced(now, &stream),
+            Command::Warn { stream, warning } => self.warn(now, &stream, warning),
             Command::Drain { tc_url } => self.drain(now, tc_url.as_deref()),
         }
     }

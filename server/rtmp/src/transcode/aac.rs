@@ -21,6 +21,19 @@ pub struct AacFormat {
     pub channels: u8,
 }
 
+impl AacFormat {
+    /// Whether sound of this format can be decoded.
+    pub fn check(self) -> Result<(), Refused> {
+        if !(1..=2).contains(&self.channels) {
+            return Err(Refused::Channels(self.channels));
+        }
+        if !(7_350..=96_000).contains(&self.sample_rate) {
+            return Err(Refused::SampleRate(self.sample_rate));
+        }
+        Ok(())
+    }
+}
+
 /// Decodes AAC-LC, 1,024 samples a frame.
 pub struct SymphoniaDecoder {
     inner: AacDecoder,
@@ -36,14 +49,8 @@ const FADE: f32 = 0.5;
 
 impl SymphoniaDecoder {
     pub fn new(format: AacFormat) -> Result<Self, Refused> {
-        let layout = match format.channels {
-            1 => CHANNEL_LAYOUT_MONO,
-            2 => CHANNEL_LAYOUT_STEREO,
-            n => return Err(Refused::Channels(n)),
-        };
-        if !(7_350..=96_000).contains(&format.sample_rate) {
-            return Err(Refused::SampleRate(format.sample_rate));
-        }
+        format.check()?;
+        let layout = if format.channels == 1 { CHANNEL_LAYOUT_MONO } else { CHANNEL_LAYOUT_STEREO };
         let mut params = AudioCodecParameters::new();
         params.for_codec(CODEC_ID_AAC).with_sample_rate(format.sample_rate).with_channels(layout);
         let inner = AacDecoder::try_new(&params, &AudioDecoderOptions::default()).map_err(|_| Refused::Library)?;

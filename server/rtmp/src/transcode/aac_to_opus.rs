@@ -16,12 +16,23 @@ const TOLERANCE: Duration = Duration::from_millis(60);
 /// A longer hole is not made up: the packets' times jump over it, which a WebRTC receiver takes as silence.
 const CONCEAL_MAX: Duration = Duration::from_millis(100);
 
+/// Where in the publisher's sound the transcoder begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    /// In the middle: a frame is one half of what is heard and needs the one before, so the first is only decoded.
+    Decodes,
+    /// What is heard first rises from silence.
+    Rises,
+    Whole,
+}
+
 /// Decodes AAC frames and encodes what they hold as Opus packets of 20 ms.
 pub struct AacToOpus {
     decoder: Box<dyn PcmDecoder>,
     encoder: Box<dyn PcmEncoder>,
     resampler: Option<Resampler>,
     line: Line,
+    entry: Entry,
     out: VecDeque<Frame>,
     /// The sum of the squares of so many samples since the loudness was last taken.
     power: (f64, usize),
@@ -50,6 +61,7 @@ impl AacToOpus {
             encoder,
             resampler,
             line,
+            entry: Entry::Whole,
             out: VecDeque::new(),
             power: (0.0, 0),
             decoded: Vec::new(),
@@ -61,9 +73,22 @@ impl AacToOpus {
         }
     }
 
+    /// For sound of which frames have passed already: it is heard from the second frame on, without a click.
+    #[must_use]
+    pub fn midway(self) -> Self {
+        Self { entry: Entry::Decodes, ..self }
+    }
+
     /// Takes the next frame of the track. Frames come in order; `poll_output` is to be drained after each.
     pub fn handle_frame(&mut self, frame: &Frame) {
         self.stats.frames_in += 1;
+        if self.entry == Entry::Decodes {
+            self.entry = Entry::Rises;
+            self.decoded.clear();
+            // A frame that is broken leaves nothing to the next one, which is heard all the same.
+            self.stats.broken += u64::from(self.decoder.decode(&frame.payload, &mut self.decoded).is_err());
+            return;
+        }
         match self.line.fit(frame.at) {
             Fit::First => self.line.restart(frame.at),
             Fit::Next => {}
@@ -81,6 +106,9 @@ impl AacToOpus {
             self.decoder.conceal(AAC_BLOCK, None, &mut self.decoded);
         }
         self.shape_piece();
+        if std::mem::replace(&mut self.entry, Entry::Whole) == Entry::Rises {
+            rise(&mut self.piece);
+        }
         self.power.0 += self.piece.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>();
         self.power.1 += self.piece.len();
         self.stats.slewed += u64::from(self.line.push(frame.at, &mut self.piece));
@@ -145,4 +173,9 @@ impl AacToOpus {
             self.out.push_back(Frame { codec: FrameCodec::Opus, at, key: true, payload });
         }
     }
+}
+
+fn rise(pcm: &mut [f32]) {
+    let step = 1.0 / pcm.len().max(1) as f32;
+    pcm.iter_mut().enumerate().for_each(|(n, sample)| *sample *= step * n as f32);
 }

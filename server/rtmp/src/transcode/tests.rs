@@ -337,3 +337,23 @@ fn ten_minutes_of_a_wrong_clock_shift_nothing() {
         assert!((4_000..8_000).contains(&stats.slewed), "some 5,760 samples: {stats:?}");
     }
 }
+
+#[test]
+fn sound_that_is_wanted_in_its_middle_rises_without_a_click() {
+    let from = start();
+    let pcm = tone::sine(48_000.0, 440.0, 96_000);
+    let frames = publish(AudioObjectType::Mpeg4LowComplexity, 48_000, 1, &pcm, from);
+    let mut transcoder = AacToOpus::new(AacFormat { sample_rate: 48_000, channels: 1 }).expect("codecs").midway();
+    let packets = transcode(&mut transcoder, &frames[40..]);
+    assert!(
+        (packets[0].at + span(120)).saturating_duration_since(frames[41].at) < Duration::from_millis(1),
+        "on its line"
+    );
+    let (mut decoder, mut heard) = (OpusPure::new(1).expect("a decoder"), Vec::new());
+    packets.iter().for_each(|packet| decoder.decode(&packet.payload, &mut heard).expect("decodes"));
+    let step = |pcm: &[f32]| pcm.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
+    let usual = step(&heard[9_600..19_200]);
+    assert!(step(&heard[..4_800]) < 1.3 * usual, "{} where a tone makes {usual}", step(&heard[..4_800]));
+    assert!(heard[..240].iter().all(|sample| sample.abs() < 0.4), "rises");
+    assert!(tone::residue(&heard[4_800..43_200], 440.0) < 0.02, "whole");
+}

@@ -225,9 +225,22 @@ impl Subscription {
         if !self.allowed {
             return Lacks::Nothing;
         }
+        let before = self.octets;
+        let lacks = self.go_on(publication, late_start, outlet);
+        if publication.feed.is_some() && self.kind == Kind::Video {
+            outlet.fed.add(outlet.now, self.octets.wrapping_sub(before) as usize);
+        }
+        lacks
+    }
+
+    fn go_on(&mut self, publication: &Publication, late_start: Duration, outlet: &mut Outlet<'_>) -> Lacks {
         if self.running == Some(publication.epoch()) {
             if std::mem::take(&mut self.rejoins) {
                 self.start_again(publication, outlet.now);
+            }
+            let fed = publication.feed.is_some() && self.kind == Kind::Video;
+            if fed && outlet.pace.is_some() && self.catching_up.is_none() {
+                self.slow_down(publication, outlet.now);
             }
             if self.catching_up.is_some() {
                 return self.catch_up(publication, outlet);

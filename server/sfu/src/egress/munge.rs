@@ -89,6 +89,12 @@ impl Munger {
         self.warp(first, edge, sent.wrapping_add(1), ticks(WARP, clock_hz));
     }
 
+    /// What lies before `seq` and was not sent is left out: numbers go on without a hole, times by what passed.
+    pub(crate) fn leave_out_to(&mut self, seq: SeqExt) {
+        self.seq_offset = self.next.0.wrapping_sub(seq.0);
+        self.first = seq;
+    }
+
     fn warp(&mut self, first: Place, edge: Place, start: RtpTime, passes: u32) {
         let span = u32::try_from(edge.time.since(first.time)).unwrap_or(0);
         self.warp = Some(Warp { until: edge.seq, from: first.time, span: span.max(passes), start, passes });

@@ -24,7 +24,13 @@ pub(crate) struct Outlet<'a> {
     pub(crate) copies: &'a mut Copies,
     /// Counts what leaves for the first time.
     pub(crate) media: &'a mut Throughput,
+    /// The same of pictures of feeds alone.
+    pub(crate) fed: &'a mut Throughput,
     pub(crate) plan: SendPlan,
+    /// Bytes per second for each fed picture track, where the path bears less than those bring.
+    pub(crate) pace: Option<f64>,
+    /// When pictures were left out for that last.
+    pub(crate) short: &'a mut Option<Instant>,
     /// The usual one, and the shortest of late. `None` until measured.
     pub(crate) round_trip: Option<Duration>,
     pub(crate) shortest_round_trip: Option<Duration>,

@@ -395,6 +395,12 @@ impl Publication {
         self.keyframes.reset();
     }
 
+    /// What the layer that is forwarded brings.
+    pub(crate) fn bits_per_second(&mut self, now: Instant) -> u64 {
+        let active = self.active.and_then(|active| self.layers.get_mut(active));
+        active.and_then(|layer| layer.throughput.bits_per_second(now)).unwrap_or(0)
+    }
+
     /// The layer that brings most, if it brings clearly more than the current one or that is off.
     fn choose_layer(&mut self, now: Instant) {
         let Some(active) = self.active else { return };

@@ -34,6 +34,8 @@ pub(crate) struct Feed {
     stepped_back: Option<Instant>,
     keyframe: Option<Instant>,
     apart: bool,
+    /// What was told of whether anybody wants it.
+    pub(crate) wanted: bool,
 }
 
 /// Takes the packets of one frame: number, time, payload, marker.
@@ -78,13 +80,14 @@ impl Feed {
             stepped_back: reordered.then_some(now),
             keyframe: None,
             apart: false,
+            wanted: false,
         })
     }
 
     /// Takes the place of `before`: its numbers and times go on.
     pub(crate) fn follow(&mut self, before: &Self) {
         (self.ssrc, self.next, self.origin, self.base) = (before.ssrc, before.next, before.origin, before.base);
-        (self.newest, self.highest) = (before.newest, before.highest);
+        (self.newest, self.highest, self.wanted) = (before.newest, before.highest, before.wanted);
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -51,6 +51,8 @@ pub enum TapOutput {
 pub enum FeedFact {
     /// It was not opened.
     Refused(FeedRefusal),
+    /// Somebody receives it, or takes its frames; `false`: nobody does any more, as it is until this is first told.
+    Wanted(bool),
     /// Pictures are decoded in the order in which they are shown, as WebRTC needs it. Told after one of the next two only.
     InOrder,
     /// B-frames come. Those that no other picture needs are left out: fewer pictures a second.

@@ -139,7 +139,16 @@ impl Room {
             let reports = subscriptions().filter(|s| s.kind == kind).filter_map(|s| s.remote().loss_ratio);
             reports.fold(0.0, f64::max)
         });
+        let (mut fed, mut fed_bps) = (0, 0);
+        for publication in subscriptions().filter_map(|s| s.publication) {
+            let publication = self.publications.get_mut(publication);
+            if let Some(p) = publication.filter(|p| p.feed.is_some() && p.kind == Kind::Video) {
+                fed += 1;
+                fed_bps += p.bits_per_second(context.now);
+            }
+        }
         connection.make_plan(context.now, reported);
+        connection.pace_feeds(context.now, fed, fed_bps);
         for key in connection.outgoing.values() {
             let Some(subscription) = self.subscriptions.get_mut(*key) else { continue };
             let Some(publication) = subscription.publication.and_then(|p| self.publications.get(p)) else { continue };

@@ -25,6 +25,7 @@ impl Room {
         if let Err(refusal) = self.try_open_feed(context, id, track, codec, reordered) {
             tell(context, id, track, FeedFact::Refused(refusal));
         }
+        self.tell_wanted(context);
     }
 
     pub(crate) fn close_feed(&mut self, context: &mut Context, id: ParticipantId, track: TrackName) {
@@ -103,6 +104,7 @@ impl Room {
             context.drop(DropReason::Limit);
         }
         self.play_out(context, key);
+        self.tell_wanted(context);
         opened
     }
 
@@ -125,6 +127,25 @@ impl Room {
             self.drop_if_unused(key);
         }
         context.frames.retain(|output| !matches!(output, FrameOutput::Tap(of, _) if *of == tap));
+        self.tell_wanted(context);
+    }
+
+    /// Says of each feed where it has changed whether anybody wants it. Called where subscriptions and taps come and go.
+    pub(super) fn tell_wanted(&mut self, context: &mut Context) {
+        let fed = self.members.iter().flat_map(|(_, member)| member.fed.iter().map(|track| (member.id, *track)));
+        for (id, track) in fed {
+            let Some(publication) = self.by_track.get(&(id, track)).and_then(|key| self.publications.get_mut(*key))
+            else {
+                continue;
+            };
+            let allowed = |key: &u32| self.subscriptions.get(*key).is_some_and(|subscription| subscription.allowed);
+            let tapped = publication.playout.as_ref().is_some_and(|playout| !playout.is_empty());
+            let wanted = tapped || publication.subscribers.iter().any(allowed);
+            let Some(feed) = publication.feed.as_mut() else { continue };
+            if std::mem::replace(&mut feed.wanted, wanted) != wanted {
+                tell(context, id, track, FeedFact::Wanted(wanted));
+            }
+        }
     }
 
     pub(crate) fn handle_playout_timeout(&mut self, context: &mut Context, id: ParticipantId) {

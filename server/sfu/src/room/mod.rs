@@ -100,6 +100,7 @@ impl Room {
     pub(crate) fn join(&mut self, context: &mut Context, id: ParticipantId, privileges: Privileges) -> bool {
         if let Some(&member) = self.by_id.get(&id) {
             self.set_privileges(member, privileges);
+            self.tell_wanted(context);
             return true;
         }
         if self.by_id.len() >= context.config.participants_per_room_max {
@@ -341,6 +342,7 @@ impl Room {
         self.forget_connection(context, id);
         self.speakers.remove(id);
         self.fill_automatic(context);
+        self.tell_wanted(context);
     }
 
     /// Timers and routes of a connection that is gone.

@@ -159,6 +159,7 @@ impl Room {
             self.end_publication(context, *key);
         }
         self.fill_automatic(context);
+        self.tell_wanted(context);
         self.route(context, member);
     }
 

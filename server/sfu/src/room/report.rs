@@ -232,9 +232,10 @@ impl Room {
         let up = Path { loss_ratio, round_trip, jitter, alive };
         let (loss_ratio, jitter) = self.downlink_of(connection, now);
         let down = Path { loss_ratio, round_trip, jitter, alive };
+        let downlink = quality::grade(down);
         Some(Quality {
             uplink: quality::grade(up),
-            downlink: quality::grade(down),
+            downlink: if connection.is_short(now) { downlink.max(quality::SHORT) } else { downlink },
             up: self.uplink_figures(connection, now, up),
             down: self.downlink_figures(connection, down),
         })

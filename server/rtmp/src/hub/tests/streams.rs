@@ -2,9 +2,11 @@
 
 use super::client::{INTER, KEY};
 use super::*;
-use crate::command::Role;
+use crate::command::{Role, Warning};
 use crate::media::Flow;
 use crate::stream::Flows;
+use carillon_proto::codec::h264::AvcConfig;
+use carillon_proto::flv::{FourCc, VideoTag};
 
 #[test]
 fn player_that_comes_first_waits_silently_and_then_gets_everything_in_order() {
@@ -362,4 +364,89 @@ fn publishers_that_can_are_asked_to_come_again() {
     assert_eq!(able.codes(), ["NetConnection.Connect.ReconnectRequest"]);
     plain.read(&mut world);
     assert_eq!(plain.codes(), [""; 0]);
+}
+
+/// A configuration of constrained baseline, and pictures that need it.
+fn avc_header(level: u8) -> Vec<u8> {
+    let sps = [
+        0x67, 0x42, 0xc0, level, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0xc0, 0x44, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00, 0x00,
+        0x03, 0x00, 0x7a, 0x3c, 0x58, 0xba, 0x80,
+    ];
+    let (mut config, mut out) = (Vec::new(), Vec::new());
+    let record = AvcConfig { length_bytes: 4, sps: vec![sps.to_vec()], pps: vec![vec![0x68, 0xce, 0x0f, 0xc8]] };
+    record.write(&mut config).expect("a record");
+    VideoTag::sequence_start(FourCc::AVC, &config).write(&mut out);
+    out
+}
+
+fn avc_picture(key: bool) -> Vec<u8> {
+    let kind = if key { KEY } else { INTER };
+    [&[kind, 1, 0, 0, 0, 0, 0, 0, 2][..], if key { &[0x65, 0x88] } else { &[0x61, 0x9a] }].concat()
+}
+
+#[test]
+fn room_sees_a_publisher_that_is_taken_over_go_on() {
+    let mut world = World::new();
+    let stream = Address::parse("live/1", "", AMY).expect("an address").stream;
+    world.tell(Command::Tap { stream, on: true });
+    let (mut room, mut shown) = (crate::bridge::ToRoom::default(), Vec::new());
+    let mut publish = |world: &mut World, offset: u32, first: u32| {
+        let mut publisher = world.publisher();
+        publisher.media(world, Flow::Video, offset, &avc_header(0x16));
+        for n in first..50 {
+            publisher.media(world, Flow::Video, offset + 40 * (n - first), &avc_picture(n.is_multiple_of(25)));
+            for output in world.take_outputs() {
+                if let Output::Tapped { media, .. } = output {
+                    room.handle_media(world.now, &media);
+                }
+            }
+            let frames = std::iter::from_fn(|| room.poll_output());
+            shown.extend(frames.filter_map(|output| match output {
+                crate::bridge::RoomOutput::Frame(frame) => Some((frame.at, world.now, frame.key)),
+                _ => None,
+            }));
+            world.pass(Duration::from_millis(40));
+        }
+    };
+    publish(&mut world, 70_000, 0);
+    world.pass(Duration::from_millis(700));
+    // Another clock, and in the middle of what it encodes.
+    publish(&mut world, 3, 20);
+    assert!(shown.windows(2).all(|pair| pair[0].0 < pair[1].0), "time goes on");
+    assert!(shown.iter().all(|(at, now, _)| at.max(now).duration_since(*at.min(now)) < Duration::from_millis(50)));
+    let (gap, key) = (shown[50].0 - shown[49].0, shown[50].2);
+    assert!(key && gap < Duration::from_millis(1_000), "{gap:?}");
+    assert_eq!(shown.len(), 50 + 25);
+}
+
+#[test]
+fn players_are_configured_anew_where_pictures_bring_other_parameter_sets() {
+    let mut world = World::new();
+    let (mut publisher, mut player) = (world.publisher(), world.player());
+    publisher.media(&mut world, Flow::Video, 0, &avc_header(0x16));
+    publisher.media(&mut world, Flow::Video, 0, &avc_picture(true));
+    let turned = avc_header(0x1e);
+    // The record's head, the number of sets, and the first one's length stand before it.
+    let sps = &turned[5 + 6..][..2 + 25];
+    let picture = [&[KEY, 1, 0, 0, 0, 0, 0][..], sps, &[0, 0, 0, 2, 0x65, 0x88]].concat();
+    for time in [40, 80] {
+        publisher.media(&mut world, Flow::Video, time, &picture);
+    }
+    player.read(&mut world);
+    player.codes();
+    let heard = player.media_heard();
+    let headers: Vec<_> = heard.iter().enumerate().filter(|(_, tag)| tag.contains("header")).map(|(n, _)| n).collect();
+    assert_eq!((heard.len(), headers), (5, vec![0, 2]), "{heard:?}");
+}
+
+#[test]
+fn publisher_is_told_what_to_change() {
+    let mut world = World::new();
+    let mut publisher = world.publisher();
+    let stream = Address::parse("live/1", "", AMY).expect("an address").stream;
+    world.tell(Command::Warn { stream: stream.clone(), warning: Warning::KeyframesOnly });
+    world.tell(Command::Warn { stream, warning: Warning::KeyframesApart });
+    publisher.read(&mut world);
+    assert_eq!(publisher.codes(), ["NetStream.Publish.BFrames", "NetStream.Publish.KeyframesApart"]);
+    assert!(!world.is_closed(&publisher));
 }

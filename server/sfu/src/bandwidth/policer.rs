@@ -36,6 +36,8 @@ pub(super) struct Policer {
     slots: VecDeque<Slot>,
     open: Slot,
     opened: Instant,
+    /// No fate was known in the slot before: the next one tells of more time than its own.
+    gap: bool,
     state: State,
 }
 
@@ -72,7 +74,13 @@ pub(super) struct Limit {
 
 impl Policer {
     pub(super) fn new(now: Instant) -> Self {
-        Self { slots: VecDeque::new(), open: Slot::default(), opened: now, state: State::Free { from: now } }
+        Self {
+            slots: VecDeque::new(),
+            open: Slot::default(),
+            opened: now,
+            gap: false,
+            state: State::Free { from: now },
+        }
     }
 
     /// The fate of a packet is known.
@@ -119,10 +127,11 @@ impl Policer {
         let Slot { sent, came } = std::mem::take(&mut self.open);
         self.opened = now;
         let settling = matches!(self.state, State::Trial { since, .. } if now < since + TRIAL_SETTLES + SLOT);
-        if sent > 0.0 && !settling {
+        if sent > 0.0 && !settling && !self.gap {
             let seconds = length.as_secs_f64();
             self.slots.push_back(Slot { sent: sent / seconds, came: came / seconds });
         }
+        self.gap = sent == 0.0;
         while self.slots.len() > SLOTS_MAX {
             self.slots.pop_front();
         }
@@ -232,6 +241,26 @@ mod tests {
         for (before, after) in [(0.0, 0.7), (0.2, 0.8), (0.3, 0.8), (0.5, 0.7)] {
             let (held, found) = run(|tenth, bps| bps * (1.0 - if tenth < 100 { before } else { after }));
             assert!(found.is_none() && held.len() <= 3, "{before} {after}: {held:?} {found:?}");
+        }
+    }
+
+    /// Nothing gets through for two seconds, and then all of them are told at once.
+    #[test]
+    fn an_outage_on_a_lossy_path_is_no_limit() {
+        let t = start();
+        for percent in [12, 20, 30, 50] {
+            let mut policer = Policer::new(t);
+            for tenth in 0..300u64 {
+                let packets: u32 = if policer.limits() { 100 } else { 300 };
+                let (due, came) = match tenth {
+                    100..120 => (0, 0),
+                    120 => (20 * packets, 0),
+                    _ => (packets, packets * (100 - percent) / 100),
+                };
+                (0..due).for_each(|n| policer.note(100, n < came));
+                let found = policer.update(t + Duration::from_millis(100 * (tenth + 1)), false);
+                assert_eq!(found, None, "{percent} % at {tenth}");
+            }
         }
     }
 

@@ -124,18 +124,23 @@ enum Fate {
 struct Bursts {
     lost: f64,
     begun: f64,
-    inside: bool,
+    /// So many of the newest are lost.
+    row: u32,
 }
+
+/// An outage is not a burst: what is longer counts as this much, so that the mean returns soon after.
+const BURST_MAX: u32 = 50;
 
 impl Bursts {
     fn note(&mut self, fate: Fate) {
         match fate {
             Fate::Unknown => {}
-            Fate::Arrived => self.inside = false,
+            Fate::Arrived => self.row = 0,
+            Fate::Missing if self.row >= BURST_MAX => {}
             Fate::Missing => {
-                let begins = !std::mem::replace(&mut self.inside, true);
                 self.lost = self.lost * BURSTS_KEPT + 1.0;
-                self.begun = self.begun * BURSTS_KEPT + f64::from(u8::from(begins));
+                self.begun = self.begun * BURSTS_KEPT + f64::from(u8::from(self.row == 0));
+                self.row += 1;
             }
         }
     }

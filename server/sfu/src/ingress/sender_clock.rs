@@ -11,6 +11,12 @@ const JUMP: f64 = 0.5;
 /// Share of a later line that a report moves to. A clock that is 200 ppm slow, told each 5 s, is followed 8 ms behind.
 const LATER: f64 = 1.0 / 8.0;
 
+/// Seconds beyond which threads are seldom late: the sound itself may have moved (its device stood still), and stays there.
+const MOVED: f64 = 0.06;
+
+/// The share where it may have: three reports later an eighth is left.
+const LATER_MOVED: f64 = 1.0 / 2.0;
+
 /// The publisher's own clocks at one moment: wall and media.
 ///
 /// Browsers know no moment of capture for sound: their reports take a packet for captured when it was sent (RTCPSender of
@@ -35,7 +41,8 @@ impl SenderClock {
         if !(0.0..JUMP).contains(&later) {
             return told;
         }
-        let back = (later * (1.0 - LATER) * hz) as u32;
+        let share = if later > MOVED { LATER_MOVED } else { LATER };
+        let back = (later * (1.0 - share) * hz) as u32;
         Self { rtp_time: info.rtp_time.wrapping_add(back), ..told }
     }
 }
@@ -65,6 +72,13 @@ mod tests {
             -f64::from(now.rtp_time.since(ticks(seconds))) / f64::from(HZ) * 1e3
         };
         (0..reports).map(error).collect()
+    }
+
+    #[test]
+    fn sound_that_moved_is_followed_within_three_reports() {
+        let errors = run(0.0, 20, |n| if n < 8 { 0.0 } else { 0.3 });
+        assert!((140.0..=150.0).contains(&errors[8]), "{errors:?}");
+        assert!((240.0..=300.0).contains(&errors[10]), "{errors:?}");
     }
 
     #[test]

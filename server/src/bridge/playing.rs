@@ -23,6 +23,8 @@ pub(super) struct Playing {
     players: ToPlayers,
     /// The last player has gone: it ends then.
     ends: Option<Instant>,
+    /// Its publisher has left: nothing more comes.
+    ended: bool,
 }
 
 /// A player that comes back within this time finds the stream running.
@@ -45,7 +47,7 @@ impl Playing {
                 workers.command(worker, Command::OpenTap { tap, publisher: participant, track });
             }
         }
-        Ok(Self { stream, worker, audio, video, probe: None, participant, players, ends: None })
+        Ok(Self { stream, worker, audio, video, probe: None, participant, players, ends: None, ended: false })
     }
 
     pub(super) fn handle_tap(
@@ -71,6 +73,7 @@ impl Playing {
             TapOutput::Silent(silent) => self.players.handle_silent(now, flow, silent),
             TapOutput::Ended => {
                 self.players.handle_silent(now, flow, true);
+                self.ended = true;
                 self.ends = self.ends.map(|_| now);
             }
             TapOutput::Codec(codec) if flow == Flow::Video => {
@@ -103,7 +106,7 @@ impl Playing {
 
     /// Nobody plays it any more.
     pub(super) fn leave(&mut self, now: Instant) {
-        self.ends = Some(now + UNWANTED_FOR);
+        self.ends = Some(if self.ended { now } else { now + UNWANTED_FOR });
     }
 
     /// Somebody plays it again. `false`: its publisher sits elsewhere now.

@@ -61,7 +61,7 @@ struct Signer {
 }
 
 pub(crate) fn run(Arguments { command, config: file }: Arguments) -> Result<()> {
-    let load = || Config::load(file.as_deref(), std::env::vars());
+    let load = || Config::load(file.as_deref(), variables());
     match command.unwrap_or(Command::Serve) {
         Command::Serve => serve(load()?),
         Command::Init { output, app } => init(output.as_deref(), app),
@@ -93,7 +93,12 @@ fn serve(config: Config) -> Result<()> {
 }
 
 fn unknown_variables() -> Vec<UnknownVariable> {
-    Config::unknown_variables(std::env::vars().map(|(name, _)| name))
+    Config::unknown_variables(variables().map(|(name, _)| name))
+}
+
+/// Those that are text: ours are, others' are nothing to fail by.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn start_log(config: &Config) -> Result<()> {

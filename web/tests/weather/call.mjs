@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { launchChromium } from '../browser/support/browser.mjs';
+import { endInOrder } from '../browser/support/ends.mjs';
 import { Server } from '../browser/support/server.mjs';
 import { Proxy, throughProxy } from './proxy.mjs';
 import { sums } from './figures.mjs';
@@ -42,10 +43,12 @@ export class Call {
   }
 
   async stop() {
-    await Promise.all(this.browsers.map((browser) => browser.close()));
-    await this.proxy.stop();
-    await this.server.stop();
     clearInterval(this.urgency);
+    await endInOrder(
+      ['the browsers', () => Promise.all(this.browsers.map((browser) => browser.close()))],
+      ['the proxy', () => this.proxy.stop()],
+      ['the server', () => this.server.stop()],
+    );
   }
 
   /** A page that can publish and play. @param {number} browser 0: the publishers', 1: the players' @returns {Promise<Page>} */

@@ -90,7 +90,7 @@ export class Phone extends Device {
   async #still(count, below, what) {
     let [from, since] = [count(), Date.now()];
     await until(() => {
-      if (count() - from >= below) [from, since] = [count(), Date.now()];
+      if (Math.abs(count() - from) >= below) [from, since] = [count(), Date.now()];
       return Date.now() - since > 1_500;
     }, what, PATIENCE_MS);
   }

@@ -114,9 +114,9 @@ weather-sim:
 	    $(CARGO) test --release -p carillon-sfu --test browsers
 
 weather-agree:
-	WEATHER_CELLS=clean,loss30,loss70,jitter500 WEATHER_SECONDS=30 WEATHER_JSON="$(CURDIR)/weather-sim.json" \
+	WEATHER_CELLS=clean,loss30,loss70,jitter500 WEATHER_SECONDS=30 WEATHER_JSON="$(CURDIR)/weather-agree.json" \
 	    $(CARGO) test --release -p carillon-sfu --test browsers
-	cd web && node tests/weather/agree.mjs weather.json ../weather-sim.json
+	cd web && node tests/weather/agree.mjs weather.json ../weather-agree.json
 
 # PLAYERS=50 PUBLISHERS=20 SECONDS_EACH=10 ROUNDS=3 for other loads.
 # Alone on the machine: software encoders and decoders of several pictures at once.

@@ -133,7 +133,11 @@ fn render_media(page: &mut Page, workers: &[Report]) {
     let rows = ways(|w| w.engine.frames_in, |w| w.engine.frames_out);
     page.family("frames", kind, "Whole frames from and for other wires.", "direction", &rows);
     page.gauge("transports", "Media connections.", sum(|w| w.engine.transports));
-    page.gauge("transports_congested", "Of these, with a queue on the downlink.", sum(|w| w.engine.congested));
+    page.gauge(
+        "transports_congested",
+        "Of these, with a queue or a limit felt on the downlink.",
+        sum(|w| w.engine.congested),
+    );
     page.gauge("transports_repeating", "Of these, sent packets more than once unasked.", sum(|w| w.engine.repeating));
     page.gauge("participants", "Participants of media rooms.", sum(|w| w.engine.participants));
     page.gauge("publications", "Tracks published.", sum(|w| w.engine.publications));

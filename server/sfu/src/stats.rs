@@ -160,7 +160,7 @@ pub struct Stats {
     pub(crate) drops: [u64; DropReason::ALL.len()],
 
     pub transports: u64,
-    /// Of these, those on whose downlink a queue stands, and those to which packets leave more than once.
+    /// Of these, those on whose downlink a queue stands or a limit drops, and those to which packets leave more than once.
     pub congested: u64,
     pub repeating: u64,
     pub participants: u64,

@@ -12,7 +12,7 @@
 # make rtmp   a phone (ffmpeg) and browsers in one call: delays and lips, with the bounds of an idle machine
 # make rtmp-tools  ffmpeg, GStreamer, rtmpdump and nginx-rtmp publish and play in all their ways (about 3 minutes), as a table
 # make rtmp-load  one RTMP stream to 400 players, and 200 publishers, beside nginx-rtmp and a loop that only writes
-# make audit  licences, advisories and sources of the dependencies (cargo deny)
+# make audit  licences, bans and sources of the dependencies (cargo deny)
 # make fuzz   ten minutes of coverage-guided fuzzing per target (nightly features, not part of the tests)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -132,7 +132,9 @@ rtmp-load: build
 	$(CARGO) build --release -p carillon-loadtest
 	CARILLON_BIN="$(abspath $(RELEASE))/carillon" CARILLON_LOADTEST_BIN="$(abspath $(RELEASE))/carillon-loadtest" .ci/rtmp-load
 
+# Its graph has crates that no build on this platform needs. Advisories need GitHub: `cargo deny check advisories`.
 audit:
+	cargo fetch --locked
 	cargo deny --offline check bans licenses sources
 
 fuzz:

@@ -11,6 +11,7 @@
 # make weather-sim  the same weathers in virtual time with a model of Chromium, 200 seeds a cell (about an hour), as text and weather-sim.json
 # make rtmp   a phone (ffmpeg) and browsers in one call: delays and lips, with the bounds of an idle machine
 # make rtmp-tools  ffmpeg, GStreamer, rtmpdump and nginx-rtmp publish and play in all their ways (about 3 minutes), as a table
+# make rtmp-first  how long players of a page's stream wait for their first picture, alone and 200 a second (about 3 minutes)
 # make rtmp-load  one RTMP stream to 400 players, and 200 publishers, beside nginx-rtmp and a loop that only writes
 # make audit  licences, bans and sources of the dependencies (cargo deny)
 # make fuzz   ten minutes of coverage-guided fuzzing per target (nightly features, not part of the tests)
@@ -25,7 +26,7 @@ ifdef CARGO_TARGET_DIR
 RELEASE := $(CARGO_TARGET_DIR)/release
 endif
 
-.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather weather-short weather-sim weather-agree rtmp rtmp-tools rtmp-load audit fuzz browser-figures browser-deps npm-deps kit-deps stream-deps
+.PHONY: help run build test fmt clippy unit interop web gateway browser kit kit-histories bench figures weather weather-short weather-sim weather-agree rtmp rtmp-tools rtmp-first rtmp-load audit fuzz browser-figures browser-deps npm-deps kit-deps stream-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -127,6 +128,10 @@ rtmp: build npm-deps browser-deps stream-deps
 rtmp-tools: export RTMP_TOOLS = all
 rtmp-tools: stream-deps
 	$(CARGO) test --release -p carillon --test tools -- --nocapture --test-threads 1
+
+rtmp-first: build npm-deps browser-deps stream-deps
+	$(CARGO) build --release -p carillon-loadtest
+	cd web && CARILLON_FIGURES=1 CARILLON_BIN="$(abspath $(RELEASE))/carillon" CARILLON_LOADTEST_BIN="$(abspath $(RELEASE))/carillon-loadtest" node tests/rtmp/first.mjs
 
 rtmp-load: build
 	$(CARGO) build --release -p carillon-loadtest

@@ -51,8 +51,8 @@ export class Call {
     return this.#carillon('url', '--room', room, '--user', user, '--as', 'rtmp-publish');
   }
 
-  playUrl(room, user, from) {
-    return this.#carillon('url', '--room', room, '--user', user, '--as', 'rtmp-play', '--from', from);
+  playUrl(room, user, from, as = 'rtmp-play') {
+    return this.#carillon('url', '--room', room, '--user', user, '--as', as, '--from', from);
   }
 
   /** @param {string} room @param {string} user @param {{publish?: boolean}} [options] */

@@ -129,3 +129,47 @@ fn thirty_percent_loss_freezes_little() {
 fn half_a_second_of_jitter_freezes_little() {
     holds_on(Leg { loss: 0.0, delay: ms(20), jitter: ms(500) });
 }
+
+/// Players of a running stream, as the bridge serves them: who comes within 400 ms of a keyframe starts with it, for the
+/// others a second tap stands open until a keyframe comes, and there is one such tap at a time.
+#[test]
+fn players_that_come_two_hundred_a_second_share_two_keyframes_a_second() {
+    const LATE_START: Duration = Duration::from_millis(400);
+    const PROBE: TapId = TapId(1_000);
+    let mut world = tapped(3, Leg::GOOD, 3);
+    let keyframe = |world: &World| {
+        let keys = frames(world, Camera).into_iter().filter(|(_, frame, _)| frame.key);
+        keys.map(|(came, ..)| came).next_back().expect("a keyframe")
+    };
+    let before = asked(&world).len();
+    let (mut joined, mut waits, mut probes) = (Vec::new(), Vec::new(), false);
+    for _ in 0..800 {
+        let now = world.stage.now.instant;
+        if now - keyframe(&world) <= LATE_START {
+            waits.push(Duration::ZERO);
+        } else {
+            joined.push(now);
+            if !std::mem::replace(&mut probes, true) {
+                let publisher = world.clients[0].participant;
+                world.command(Command::OpenTap { tap: PROBE, publisher, track: Camera });
+            }
+        }
+        world.run(ms(5));
+        let came = keyframe(&world);
+        if joined.first().is_some_and(|first| *first <= came) {
+            world.command(Command::CloseTap { tap: PROBE });
+            waits.extend(joined.drain(..).map(|joined| came - joined));
+            probes = false;
+        }
+    }
+    let asked = &asked(&world)[before..];
+    assert!(asked.windows(2).all(|two| two[1] - two[0] >= ms(500)), "{asked:?}");
+    assert!((6..=8).contains(&asked.len()), "{} in 4 s", asked.len());
+    let longest = waits.iter().max().expect("players");
+    assert!(joined.len() + waits.len() == 800 && *longest <= ms(180), "{longest:?}");
+}
+
+/// When the camera's publisher was asked for keyframes.
+fn asked(world: &World) -> Vec<Instant> {
+    world.clients[0].publishers().find(|p| p.video).expect("a camera").keyframes_asked.clone()
+}

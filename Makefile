@@ -89,7 +89,7 @@ browser-figures: browser
 
 # The packages of `unit`, so that what was built there serves here too.
 bench:
-	$(CARGO) bench --workspace --exclude carillon-interop --bench forward --bench send --bench transcode
+	$(CARGO) bench --workspace --exclude carillon-interop --bench forward --bench repair --bench send --bench transcode
 
 figures: build npm-deps browser-deps
 	cd web && CARILLON_BIN="$(abspath $(RELEASE))/carillon" node tests/figures/setup.mjs

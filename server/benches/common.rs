@@ -17,6 +17,8 @@ pub(crate) const PACKETS: usize = 6;
 pub(crate) const FRAMES: usize = 300;
 /// Header and payload as they are forwarded.
 pub(crate) const PACKET_BYTES: usize = 1_100;
+/// More than any packet has.
+const PACKET_BYTES_MAX: usize = 1_500;
 /// AES-GCM's tag, which every sealed packet ends with.
 pub(crate) const TAG_BYTES: usize = 16;
 /// The RTP header with its extensions: sealed as associated data.
@@ -66,23 +68,35 @@ pub(crate) struct Sealer {
 impl Sealer {
     pub(crate) fn new() -> Self {
         let key = |n: usize| LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &[n as u8; 32]).expect("32 bytes"));
-        Self { keys: (0..SUBSCRIBERS).map(key).collect(), packet: vec![7; PACKET_BYTES], nonce: 0 }
+        Self { keys: (0..SUBSCRIBERS).map(key).collect(), packet: vec![7; PACKET_BYTES_MAX], nonce: 0 }
     }
 
     /// Writes the frame for one subscriber into `out`: `PACKETS` times `PACKET_BYTES + TAG_BYTES`.
     pub(crate) fn seal_frame(&mut self, subscriber: usize, out: &mut [u8]) {
         for packet in out.chunks_exact_mut(PACKET_BYTES + TAG_BYTES) {
-            self.nonce += 1;
-            let mut nonce = [0; 12];
-            nonce[..8].copy_from_slice(&self.nonce.to_be_bytes());
-            let (bytes, place) = packet.split_at_mut(PACKET_BYTES);
-            bytes.copy_from_slice(&self.packet);
-            let (head, body) = bytes.split_at_mut(HEADER_BYTES);
-            let nonce = Nonce::assume_unique_for_key(nonce);
-            let key = &self.keys[subscriber];
-            let tag = key.seal_in_place_separate_tag(nonce, Aad::from(head), body).expect("seals");
-            place.copy_from_slice(tag.as_ref());
+            self.seal_packet(subscriber, packet);
         }
+    }
+
+    /// One packet of `bytes` in all, tag included.
+    pub(crate) fn seal(&mut self, bytes: usize) {
+        let mut out = [0; PACKET_BYTES_MAX];
+        let len = bytes.clamp(HEADER_BYTES + TAG_BYTES, PACKET_BYTES_MAX);
+        self.seal_packet(0, &mut out[..len]);
+        std::hint::black_box(&out);
+    }
+
+    fn seal_packet(&mut self, subscriber: usize, out: &mut [u8]) {
+        self.nonce += 1;
+        let mut nonce = [0; 12];
+        nonce[..8].copy_from_slice(&self.nonce.to_be_bytes());
+        let (bytes, place) = out.split_at_mut(out.len() - TAG_BYTES);
+        bytes.copy_from_slice(&self.packet[..bytes.len()]);
+        let (head, body) = bytes.split_at_mut(HEADER_BYTES);
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let key = &self.keys[subscriber];
+        let tag = key.seal_in_place_separate_tag(nonce, Aad::from(head), body).expect("seals");
+        place.copy_from_slice(tag.as_ref());
     }
 }
 

@@ -1,9 +1,9 @@
 //! What forwarding costs, as ratios to floors of the same run: time per packet and subscriber against sealing the same
 //! bytes, and heap per subscriber. Fails above the limits. `cargo bench -p carillon-sfu`.
-#![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench reads the clock and prints")]
 
 mod common;
+mod heap;
 #[path = "../sfu/tests/support/mod.rs"]
 mod support;
 
@@ -11,11 +11,9 @@ use carillon_config::media::Media;
 use carillon_proto::gateway::TrackName::{self, Camera, Microphone, Screen};
 use carillon_sfu::ParticipantId;
 use common::{ARENA_BYTES, MESSAGE_BYTES, PACKETS, SUBSCRIBERS, Sealer, audience, median, sealed_frames};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
-use support::{IN_WORKER, Want, World, is_media};
+use support::{Want, World, is_media};
 
 const RATIO_MAX: f64 = 2.5;
 const SUBSCRIBER_BYTES_MAX: i64 = 40_000;
@@ -23,7 +21,7 @@ const STREAM_BYTES_MAX: i64 = 8_000;
 
 fn main() -> ExitCode {
     let ratio = forward_against_seal();
-    let (subscriber, stream) = heap();
+    let (subscriber, stream) = heap_of_subscribers();
     println!("forward / seal of the same bytes: {ratio:.2} (limit {RATIO_MAX})");
     println!("heap per connected subscriber: {subscriber} bytes (limit {SUBSCRIBER_BYTES_MAX})");
     println!("heap per received stream: {stream} bytes (limit {STREAM_BYTES_MAX})");
@@ -60,10 +58,10 @@ fn forward_against_seal() -> f64 {
 }
 
 /// Bytes per connected subscriber, and per stream that it receives: from subscribers of one stream and of nine.
-fn heap() -> (i64, i64) {
+fn heap_of_subscribers() -> (i64, i64) {
     const EACH: usize = 30;
     let mut world = World::new(Media::default());
-    COUNTING.store(true, Ordering::Relaxed);
+    heap::count(true);
     let tracks = [Microphone, Camera, Screen];
     let mut publishers = Vec::new();
     for _ in 0..3 {
@@ -73,7 +71,7 @@ fn heap() -> (i64, i64) {
     let all: Vec<(ParticipantId, TrackName)> =
         publishers.iter().flat_map(|(n, _)| tracks.map(|track| (ParticipantId(*n as u64 + 1), track))).collect();
     let grown = |world: &mut World, streams: usize| {
-        let before = HEAP.load(Ordering::Relaxed);
+        let before = heap::held();
         for _ in 0..EACH {
             let n = world.add_peer();
             let wants: Vec<_> = all.iter().take(streams).map(|(p, track)| Want::Receive(*p, *track)).collect();
@@ -89,59 +87,12 @@ fn heap() -> (i64, i64) {
             world.run(Duration::from_millis(20));
         }
         drop(std::mem::take(world.worker.egress()));
-        (HEAP.load(Ordering::Relaxed) - before) / EACH as i64
+        (heap::held() - before) / EACH as i64
     };
     // The first run fills the histories, which belong to the publishers.
     grown(&mut world, 1);
     let (one, nine) = (grown(&mut world, 1), grown(&mut world, 9));
-    COUNTING.store(false, Ordering::Relaxed);
+    heap::count(false);
     let stream = (nine - one) / 8;
     (one - stream, stream)
-}
-
-/// Counts the heap that was allocated while the worker ran, whoever frees it.
-struct Counting;
-
-static COUNTING: AtomicBool = AtomicBool::new(false);
-static HEAP: AtomicI64 = AtomicI64::new(0);
-/// Before each allocation: whether it was counted.
-const TAG_BYTES: usize = 16;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every block comes from `System` with its size raised by `TAG_BYTES` and is given back with the same layout.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some(tagged) = tagged(layout) else { return unsafe { System.alloc(layout) } };
-        let block = unsafe { System.alloc(tagged) };
-        if block.is_null() {
-            return block;
-        }
-        let counted = IN_WORKER.load(Ordering::Relaxed) && COUNTING.load(Ordering::Relaxed);
-        if counted {
-            HEAP.fetch_add(layout.size() as i64, Ordering::Relaxed);
-        }
-        unsafe {
-            block.write(u8::from(counted));
-            block.add(TAG_BYTES)
-        }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        let Some(tagged) = tagged(layout) else { return unsafe { System.dealloc(block, layout) } };
-        unsafe {
-            let start = block.sub(TAG_BYTES);
-            if start.read() == 1 {
-                HEAP.fetch_sub(layout.size() as i64, Ordering::Relaxed);
-            }
-            System.dealloc(start, tagged);
-        }
-    }
-}
-
-/// Larger alignments are rare and go uncounted.
-fn tagged(layout: Layout) -> Option<Layout> {
-    let size = layout.size().checked_add(TAG_BYTES)?;
-    (layout.align() <= TAG_BYTES).then(|| Layout::from_size_align(size, TAG_BYTES).ok()).flatten()
 }

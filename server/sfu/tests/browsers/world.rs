@@ -2,7 +2,7 @@
 
 use crate::media::{Ms, VP8_RTX};
 use crate::peer::{Moment, Peer, STEP};
-use crate::stage::{Fixed, Stage, Turn, WALL, path, server};
+use crate::stage::{Fixed, Meter, Stage, Turn, WALL, path, server};
 use carillon_loadtest::impair::{self, Fate, Profile, Traffic};
 use carillon_proto::rtp::is_rtcp;
 use carillon_sfu::{Command, Event, ParticipantId, Path, Privileges, RoomKey};
@@ -104,6 +104,12 @@ impl World {
         }
     }
 
+    /// `meter` is told of what the server does from now on.
+    #[allow(dead_code, reason = "of benches")]
+    pub fn set_meter(&mut self, meter: Meter) {
+        self.stage.meter = Some(meter);
+    }
+
     /// Connections that were taken for lost or over so far.
     pub fn drops(&self) -> usize {
         let over = |event: &Event| matches!(event, Event::TransportLost { .. } | Event::TransportClosed { .. });
@@ -123,7 +129,7 @@ impl World {
         let now = self.moment();
         match arrival {
             Arrival::AtServer(path, mut bytes) => {
-                self.stage.worker.handle_datagram(self.stage.now, path, &mut bytes);
+                self.stage.receive(path, &mut bytes);
                 self.drain();
             }
             Arrival::AtPeer(n, bytes) => {

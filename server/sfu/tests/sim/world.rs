@@ -129,7 +129,7 @@ impl World {
     fn arrive(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::AtServer(path, mut bytes) => {
-                self.stage.worker.handle_datagram(self.stage.now, path, &mut bytes);
+                self.stage.receive(path, &mut bytes);
                 self.drain();
             }
             Arrival::AtClient(n, bytes) if !self.clients[n].gone => {

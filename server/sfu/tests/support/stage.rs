@@ -4,7 +4,7 @@ use carillon_config::media::Media;
 use carillon_proto::rtp::{Seq, SeqExt, is_rtcp};
 use carillon_proto::time::{Now, UnixMillis};
 use carillon_sfu::{
-    Command, Event, LocalCandidate, Output, ParticipantId, Path, Protocol, Publish, RequestId, Subscribe, Worker,
+    Command, Event, LocalCandidate, Output, ParticipantId, Path, Protocol, Publish, RequestId, Stats, Subscribe, Worker,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -16,10 +16,24 @@ pub const WALL: UnixMillis = UnixMillis(1_790_000_000_000);
 
 pub type Fixed = BuildHasherDefault<DefaultHasher>;
 
+/// What the worker was doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    Datagram,
+    Timeout,
+    /// Fanning out what came in, up to sealed packets.
+    Egress,
+}
+
+/// Told how long each piece of work took, and what was counted before it and after it.
+pub type Meter = Box<dyn FnMut(Work, Duration, &Stats, &Stats)>;
+
 pub struct Stage<Arrival> {
     pub now: Now,
     start: Now,
     pub worker: Worker,
+    /// Of benches.
+    pub meter: Option<Meter>,
     pub events: Vec<Event>,
     /// What is due at one moment comes in the order it was put here.
     agenda: BTreeMap<(Instant, u64), Arrival>,
@@ -47,6 +61,7 @@ impl<Arrival> Stage<Arrival> {
             now,
             start: now,
             worker: Worker::new(Media::default(), locals, certificate, secret, now),
+            meter: None,
             events: Vec::new(),
             agenda: BTreeMap::new(),
             serial: 0,
@@ -81,10 +96,14 @@ impl<Arrival> Stage<Arrival> {
         };
         self.advance(next);
         if worker.is_some_and(|at| at <= next) {
-            self.worker.handle_timeout(self.now);
+            self.work(Work::Timeout, Worker::handle_timeout);
             return Some(Turn::Worker);
         }
         self.agenda.pop_first().map(|(_, arrival)| Turn::Arrival(arrival))
+    }
+
+    pub fn receive(&mut self, path: Path, bytes: &mut [u8]) {
+        self.work(Work::Datagram, |worker, now| worker.handle_datagram(now, path, bytes));
     }
 
     /// The answer to an offer.
@@ -100,11 +119,21 @@ impl<Arrival> Stage<Arrival> {
     /// Takes what the worker says. Yields what it sends.
     pub fn drain(&mut self) -> Vec<(Path, Vec<u8>)> {
         self.listen();
+        self.work(Work::Egress, |worker, _| _ = worker.egress());
         let egress = self.worker.egress();
         let datagrams: Vec<_> = egress.datagrams().map(|(path, bytes)| (path, bytes.to_vec())).collect();
         egress.clear();
         datagrams.iter().for_each(|(path, bytes)| self.ledger.enter(path.remote, bytes));
         datagrams
+    }
+
+    fn work(&mut self, work: Work, f: impl FnOnce(&mut Worker, Now)) {
+        let Some(meter) = &mut self.meter else { return f(&mut self.worker, self.now) };
+        let before = self.worker.stats();
+        let begin = Instant::now();
+        f(&mut self.worker, self.now);
+        let took = begin.elapsed();
+        meter(work, took, &before, &self.worker.stats());
     }
 
     fn listen(&mut self) {

@@ -1,6 +1,8 @@
 //! Tags in, frames out, and back; half an hour of a wrong clock.
 
 mod half_hour;
+mod numbered;
+mod slow_start;
 
 use super::*;
 use crate::media::{Class, Flow, Media};

@@ -11,6 +11,14 @@ const SLEW_TO: f64 = 0.001;
 /// Share of a new measurement in that average: some 0.3 s of frames, so that a timestamp's rounding moves nothing.
 const SLEW_WEIGHT: f64 = 1.0 / 16.0;
 
+/// Samples by which a piece is stretched at most, one for each `SLEW_FROM` of the way: of 1,024, less than is heard as a
+/// change of height.
+const SLEW_SAMPLES_MAX: usize = 4;
+
+/// What is off by more than this on average is put right at once: lips would be wrong for many seconds otherwise, as long as
+/// following takes. A map that settles leaves the sound so far behind the pictures.
+const ASTRAY: f64 = 0.02;
+
 /// So many pieces in a row whose time has passed mean that the sender's clock was put back: the line goes on from them.
 const PASSED_MAX: u32 = 50;
 
@@ -45,6 +53,8 @@ pub(super) struct Line {
     /// How far what comes is behind its place (above zero) or ahead, on average, in seconds.
     drift: f64,
     slewing: bool,
+    /// It is being put right, however little is left to do.
+    mending: bool,
     /// Pieces in a row that came too late.
     passed: u32,
 }
@@ -61,6 +71,7 @@ impl Line {
             taken: 0,
             drift: 0.0,
             slewing: false,
+            mending: false,
             passed: 0,
         }
     }
@@ -75,11 +86,13 @@ impl Line {
         let Some(end) = self.end() else { return Fit::First };
         let off = seconds(at, end);
         if off < -self.tolerance && self.passed < PASSED_MAX {
-            self.passed += 1;
+            (self.passed, self.mending) = (self.passed + 1, true);
             return Fit::Passed;
         }
         self.passed = 0;
-        if off > self.tolerance {
+        self.mending |= self.drift.abs() > ASTRAY;
+        let tolerance = if self.mending { SLEW_FROM } else { self.tolerance };
+        if off > tolerance {
             Fit::Hole((off * f64::from(SAMPLE_RATE)) as usize)
         } else if off < -self.tolerance {
             Fit::PutBack(end)
@@ -92,20 +105,36 @@ impl Line {
     pub(super) fn restart(&mut self, at: Instant) {
         self.waiting.clear();
         (self.start, self.written, self.taken) = (Some(at), 0, 0);
-        (self.drift, self.slewing) = (0.0, false);
+        (self.drift, self.slewing, self.mending) = (0.0, false, false);
     }
 
-    /// Lays down a piece that belongs at `at`, one sample longer or shorter where the line must follow another clock.
-    /// Returns whether it did.
+    /// Lays down a piece that belongs at `at`: some samples longer or shorter where the line must follow another clock, and
+    /// without those whose time has passed where it is being put right. Returns whether it changed the piece.
     pub(super) fn push(&mut self, at: Instant, pcm: &mut Vec<f32>) -> bool {
         let off = self.end().map_or(0.0, |end| seconds(at, end));
+        if self.mending {
+            return self.mend(off, pcm);
+        }
         self.drift += (off - self.drift) * SLEW_WEIGHT;
         self.slewing = self.drift.abs() > if self.slewing { SLEW_TO } else { SLEW_FROM };
         if self.slewing {
-            stretch(pcm, self.channels, self.drift > 0.0);
+            let by = ((self.drift.abs() / SLEW_FROM) as usize).clamp(1, SLEW_SAMPLES_MAX);
+            stretch(pcm, self.channels, by, self.drift > 0.0);
         }
         self.fill(pcm);
         self.slewing
+    }
+
+    /// Lays down what is left of a piece, and is right again where that is anything.
+    fn mend(&mut self, off: f64, pcm: &mut Vec<f32>) -> bool {
+        let frames = pcm.len() / self.channels;
+        let passed = if off < -SLEW_FROM { (-off * f64::from(SAMPLE_RATE)) as usize } else { 0 };
+        pcm.drain(..passed.min(frames) * self.channels);
+        if passed < frames {
+            (self.drift, self.slewing, self.mending) = (0.0, false, false);
+        }
+        self.fill(pcm);
+        passed > 0
     }
 
     /// Lays down what has no time of its own.
@@ -153,13 +182,13 @@ pub(super) fn seconds(a: Instant, b: Instant) -> f64 {
     }
 }
 
-/// Makes a piece one sample longer or shorter, spread evenly over all of it: a thousandth of its speed, which nobody hears.
-fn stretch(pcm: &mut Vec<f32>, channels: usize, longer: bool) {
+/// Makes a piece some samples longer or shorter, spread evenly over all of it: thousandths of its speed, which nobody hears.
+fn stretch(pcm: &mut Vec<f32>, channels: usize, by: usize, longer: bool) {
     let frames = pcm.len() / channels;
-    if frames < 3 {
+    if frames < by + 2 {
         return;
     }
-    let wanted = if longer { frames + 1 } else { frames - 1 };
+    let wanted = if longer { frames + by } else { frames - by };
     let step = (frames - 1) as f64 / (wanted - 1) as f64;
     let mut out = Vec::with_capacity(wanted * channels);
     for i in 0..wanted {
@@ -230,9 +259,30 @@ mod tests {
     #[test]
     fn a_stretched_piece_keeps_its_ends() {
         let mut pcm: Vec<f32> = (0..960).map(|i| i as f32).collect();
-        stretch(&mut pcm, 1, true);
+        stretch(&mut pcm, 1, 1, true);
         assert_eq!((pcm.len(), pcm[0], pcm[960]), (961, 0.0, 959.0));
-        stretch(&mut pcm, 1, false);
+        stretch(&mut pcm, 1, 1, false);
         assert_eq!((pcm.len(), pcm[0], pcm[959]), (960, 0.0, 959.0));
+    }
+
+    #[test]
+    fn what_is_off_by_less_than_the_tolerance_is_put_right_within_a_second() {
+        for off_ms in [-55.0, -25.0, 25.0, 55.0] {
+            let (origin, mut line) = (start() + Duration::from_secs(1), Line::new(1, 960, TOLERANCE));
+            line.restart(origin);
+            let first = origin.checked_sub(Duration::from_secs(1)).expect("later than the clock's zero");
+            let first = first + Duration::from_secs_f64(1.0 + off_ms / 1_000.0);
+            for n in 0..47 {
+                let at = first + span(n * 1_024);
+                match line.fit(at) {
+                    Fit::Hole(missing) => line.fill(&vec![0.0; missing]),
+                    Fit::First | Fit::Next => {}
+                    Fit::Passed | Fit::PutBack(_) => panic!("{off_ms} ms are within the tolerance"),
+                }
+                line.push(at, &mut vec![0.0; 1_024]);
+            }
+            let left = seconds(line.end().expect("begun"), first + span(47 * 1_024));
+            assert!(left.abs() < SLEW_FROM, "{off_ms} ms: {left} s are left");
+        }
     }
 }

@@ -1,66 +1,8 @@
 //! Half an hour of a WebRTC publisher for players: lips stay with the voice.
 
+use super::numbered::{NUMBERS, Numbered};
 use super::*;
-use crate::transcode::{AacEncoder, OpusToAac};
-
-/// Samples told apart by their number, modulo this.
-const NUMBERS: u32 = 1 << 22;
-const PACKET: u32 = 960;
-
-/// Opus packets that hold their own number, and AAC frames that hold the number of their first sample.
-struct Numbered {
-    next: u32,
-}
-
-impl PcmDecoder for Numbered {
-    fn channels(&self) -> usize {
-        1
-    }
-
-    fn sample_rate(&self) -> u32 {
-        SAMPLE_RATE
-    }
-
-    fn decode(&mut self, frame: &[u8], pcm: &mut Vec<f32>) -> Result<(), BadFrame> {
-        let packet = u32::from_be_bytes(*frame.last_chunk().ok_or(BadFrame)?);
-        self.next = packet.wrapping_mul(PACKET) % NUMBERS;
-        self.conceal(PACKET as usize, None, pcm);
-        Ok(())
-    }
-
-    fn conceal(&mut self, samples: usize, _next: Option<&[u8]>, pcm: &mut Vec<f32>) {
-        for _ in 0..samples {
-            pcm.push(self.next as f32 / NUMBERS as f32);
-            self.next = (self.next + 1) % NUMBERS;
-        }
-    }
-}
-
-impl PcmEncoder for Numbered {
-    fn channels(&self) -> usize {
-        1
-    }
-
-    fn block(&self) -> usize {
-        1_024
-    }
-
-    fn delay(&self) -> usize {
-        0
-    }
-
-    fn encode(&mut self, pcm: &[f32], out: &mut Vec<u8>) -> Result<(), BadFrame> {
-        out.clear();
-        out.extend(((pcm[0] * NUMBERS as f32).round() as u32).to_be_bytes());
-        Ok(())
-    }
-}
-
-impl AacEncoder for Numbered {
-    fn config(&self) -> &[u8] {
-        &[0x11, 0x88]
-    }
-}
+use crate::transcode::OpusToAac;
 
 /// When the first sample of this frame was captured, in milliseconds since the start, near `at`.
 fn captured(payload: &[u8], at: f64, pace: f64) -> Option<f64> {
@@ -77,7 +19,7 @@ fn players_see_lips_with_the_voice_for_half_an_hour_of_a_wrong_clock() {
     for ppm in [-200.0, 200.0] {
         let pace = 1.0 + ppm / 1e6;
         let mut players =
-            ToPlayers::with(OpusToAac::with(Box::new(Numbered { next: 0 }), Box::new(Numbered { next: 0 })));
+            ToPlayers::with(OpusToAac::with(Box::new(Numbered::new(960)), Box::new(Numbered::new(1_024))));
         let start = start();
         let (mut now, mut seed) = (start, 5_u32);
         let (mut skew_min, mut skew_max, mut sounds) = (f64::MAX, f64::MIN, 0_u32);

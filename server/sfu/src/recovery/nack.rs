@@ -33,8 +33,8 @@ pub(crate) struct NackGenerator {
     /// The newest number that was ever asked for ahead.
     ahead_to: Option<SeqExt>,
     ahead_due: Option<Instant>,
-    /// Smoothed length of holes.
-    burst: f64,
+    /// Smoothed length of holes. `None`: there was none.
+    burst: Option<f64>,
 }
 
 #[derive(Debug)]
@@ -96,7 +96,8 @@ impl NackGenerator {
         }
         if first < seq.0 {
             self.due_at(due);
-            self.burst += BURST_WEIGHT * ((seq.0 - first) as f64 - self.burst);
+            let length = (seq.0 - first) as f64;
+            self.burst = Some(self.burst.map_or(length, |mean| mean + BURST_WEIGHT * (length - mean)));
         }
         let mut lost = first - (highest.0 + 1);
         while self.missing.len() > MISSING_MAX {
@@ -118,9 +119,9 @@ impl NackGenerator {
         self.next_due
     }
 
-    /// How many packets are missed at once, on average.
+    /// How many packets are missed at once, on average; nothing while none was missed.
     pub(crate) fn burst_packets(&self) -> f64 {
-        self.burst
+        self.burst.unwrap_or(0.0)
     }
 
     /// How late packets come that are only out of order.
@@ -313,6 +314,16 @@ mod tests {
         n.handle_packet(t, SeqExt(6), false, plan);
         let arrival = n.handle_packet(t + Duration::from_millis(30), SeqExt(5), false, plan);
         assert!(arrival.asked && n.reorder().is_zero(), "asked for ahead");
+    }
+
+    #[test]
+    fn the_first_hole_says_how_long_they_are() {
+        let (mut n, t) = (NackGenerator::default(), start());
+        let lengths = [1, 2, 11, 13].map(|seq| {
+            n.handle_packet(t, SeqExt(seq), false, PLAN);
+            n.burst_packets()
+        });
+        assert_eq!(lengths, [0.0, 0.0, 8.0, 8.0 - 7.0 * BURST_WEIGHT]);
     }
 
     #[test]

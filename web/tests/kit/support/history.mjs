@@ -15,6 +15,8 @@ const PAUSE_MS = 60;
  * take a request's 15 s each at worst, on a machine that is starved.
  */
 const CALM_WITHIN_MS = 45_000;
+/** TSignaling's cancel, accept and reject. */
+const LOCKING = new Set([2, 3, 4]);
 
 export class RandomHistory {
   /** @type {string[]} what was done, for a failure's report */ log = [];
@@ -98,13 +100,17 @@ export class RandomHistory {
       });
   }
 
-  /** `tsignaling-wx` answers nothing any more after one answer that could not be sent: only the application's new start helps. */
+  /**
+   * `tsignaling-wx` answers nothing any more after one answer or cancel that could not be sent, as it keeps its lock (`_isHandling`):
+   * only the application's new start helps. What else cannot be sent locks nothing.
+   */
   #noteUnsent(device) {
     const { tim } = device;
     const send = tim.sendMessage.bind(tim);
-    tim.sendMessage = (...message) => send(...message).catch((error) => {
-      this.log.push(`  ${device.name}: not sent (${error.code})`);
-      device.unsent = true;
+    tim.sendMessage = (message, options) => send(message, options).catch((error) => {
+      const action = actionOf(message);
+      this.log.push(`  ${device.name}: action ${action} not sent (${error.code})`);
+      device.unsent ||= LOCKING.has(action);
       throw error;
     });
   }
@@ -208,6 +214,15 @@ function note(found, from, to, timeMs, { inviteID, actionType, data }) {
   const invite = found.get(inviteID);
   invite?.answers.push(busy ? 'busy' : ANSWERS[actionType]);
   if (invite) invite.answeredMs ??= timeMs;
+}
+
+/** Of a signal; `undefined` where the message is none. @param {{payload?: {data?: string}}} message */
+function actionOf(message) {
+  try {
+    return JSON.parse(message.payload?.data ?? '').actionType;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A small generator: the seed is printed, so a failure can be played again. */

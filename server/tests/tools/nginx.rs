@@ -9,6 +9,8 @@ use std::process::Command;
 use std::time::Duration;
 
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
+/// Where `.ci/nginx` unpacks it if it is not installed.
+const UNPACKED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/nginx");
 
 pub(crate) struct Nginx {
     listen: SocketAddr,
@@ -34,8 +36,13 @@ impl Nginx {
         let folder = folder.join(format!("nginx-{name}"));
         fs::create_dir(&folder).expect("a folder");
         let listen = free_address();
+        let unpacked = Path::new(UNPACKED).exists();
+        let (program, module) = match unpacked {
+            true => (format!("{UNPACKED}/usr/sbin/nginx"), format!("{UNPACKED}{MODULE}")),
+            false => ("nginx".to_owned(), MODULE.to_owned()),
+        };
         let configuration = format!(
-            "load_module {MODULE};
+            "load_module {module};
              daemon off; master_process off; pid {folder}/pid; error_log stderr error;
              events {{ worker_connections 64; }}
              rtmp {{ server {{ listen {listen}; chunk_size {chunk_bytes}; access_log off;
@@ -44,7 +51,7 @@ impl Nginx {
         );
         let file = folder.join("nginx.conf");
         fs::write(&file, configuration).expect("a configuration");
-        let mut command = Command::new("nginx");
+        let mut command = Command::new(program);
         command.arg("-p").arg(&folder).arg("-c").arg(&file).args(["-e", "stderr"]);
         let tool = Tool::start("nginx", command, &folder);
         let deadline = now() + PATIENCE;

@@ -32,6 +32,8 @@ pub enum Command {
         connection: ConnectionId,
         remote: IpAddr,
         address: Result<Address, BadAddress>,
+        /// The file goes out as the chunks of an HTTP response, its last one among them. Else `take_flv` yields it bare.
+        chunked: bool,
     },
     /// A socket to another server, on which this stream is to be published; `Close` says that it came to an end.
     Push {

@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::command::{AdmissionId, Role};
 use crate::media::Flow;
 use crate::outbox::{Bounds, Outbox};
-use crate::packet::Packet;
+use crate::packet::{LAST_HTTP_CHUNK, Packet};
 use crate::session::Session;
 use crate::stream::Flows;
 use bytes::Bytes;
@@ -55,7 +55,10 @@ pub(crate) enum Kind {
         client: Box<Client>,
         stream: StreamKey,
     },
-    Flv,
+    /// `chunked`: the socket is the HTTP connection's, so that the file is framed here.
+    Flv {
+        chunked: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -148,7 +151,7 @@ impl Connection {
     pub(crate) fn session(&mut self) -> Option<&mut Session> {
         match &mut self.kind {
             Kind::Rtmp(session) => Some(session),
-            Kind::Push { .. } | Kind::Flv => None,
+            Kind::Push { .. } | Kind::Flv { .. } => None,
         }
     }
 
@@ -157,9 +160,16 @@ impl Connection {
         let words = match &mut self.kind {
             Kind::Rtmp(session) => session.take_words(),
             Kind::Push { client, .. } => client.take_words(),
-            Kind::Flv => Vec::new(),
+            Kind::Flv { .. } => Vec::new(),
         };
         words.is_empty() || self.outbox.push_word(now, words.into())
+    }
+
+    /// A file that ends on purpose says so.
+    pub(crate) fn end_file(&mut self, now: Instant) {
+        if matches!(self.kind, Kind::Flv { chunked: true }) {
+            self.outbox.push_word(now, Bytes::from_static(LAST_HTTP_CHUNK));
+        }
     }
 
     /// Keeps what a publisher sends before it is admitted.
@@ -184,7 +194,8 @@ impl Connection {
             }
             Kind::Rtmp(session) => packet.chunks(session.playing_on(), chunk_bytes),
             Kind::Push { client, .. } => client.chunks(packet),
-            Kind::Flv => packet.tag(),
+            Kind::Flv { chunked: false } => packet.tag(),
+            Kind::Flv { chunked: true } => packet.http_chunk(),
         };
         self.outbox.push_media(now, bytes, &packet.media, bounds);
     }
@@ -206,10 +217,10 @@ impl Connection {
             (Doing::Nothing, Kind::Push { .. }) => {
                 passed(self.since, config.connect_within()).then_some(Late::Undecided)
             }
-            (Doing::Nothing, Kind::Flv) => Some(Late::Undecided),
+            (Doing::Nothing, Kind::Flv { .. }) => Some(Late::Undecided),
             (Doing::Asking { .. }, _) => passed(self.since, ADMISSION_WITHIN).then_some(Late::Unanswered),
             (Doing::Publishing { .. }, _) => passed(self.heard, config.silence()).then_some(Late::Silent),
-            (Doing::Playing { player, .. }, Kind::Flv) => {
+            (Doing::Playing { player, .. }, Kind::Flv { .. }) => {
                 (!player.started && passed(self.since, FLV_WITHIN)).then_some(Late::Unexpected)
             }
             (Doing::Playing { .. }, Kind::Rtmp(_) | Kind::Push { .. }) => None,

@@ -19,12 +19,13 @@ pub(crate) struct Packet {
     codec: Option<FourCc>,
     chunks: OnceLock<Bytes>,
     tag: OnceLock<Bytes>,
+    http_chunk: OnceLock<Bytes>,
 }
 
 impl Packet {
     pub(crate) fn new(media: Media) -> Arc<Self> {
         let codec = fourcc(&media);
-        Arc::new(Self { media, codec, chunks: OnceLock::new(), tag: OnceLock::new() })
+        Arc::new(Self { media, codec, chunks: OnceLock::new(), tag: OnceLock::new(), http_chunk: OnceLock::new() })
     }
 
     /// The codec, where it is one that plain FLV has no number for.
@@ -42,7 +43,12 @@ impl Packet {
 
     /// As an FLV tag with its size behind it.
     pub(crate) fn tag(&self) -> Bytes {
-        self.tag.get_or_init(|| flv_tag(&self.media)).clone()
+        self.tag.get_or_init(|| flv_tag(&self.media).into()).clone()
+    }
+
+    /// The same as a chunk of an HTTP response.
+    pub(crate) fn http_chunk(&self) -> Bytes {
+        self.http_chunk.get_or_init(|| http_chunk(&flv_tag(&self.media))).clone()
     }
 
     fn cut(&self, stream: u32, chunk_bytes: u32) -> Bytes {
@@ -71,7 +77,7 @@ fn fourcc(media: &Media) -> Option<FourCc> {
 }
 
 /// Tag head of 11 bytes, body, and the size of both.
-fn flv_tag(media: &Media) -> Bytes {
+fn flv_tag(media: &Media) -> Vec<u8> {
     let (body, at) = (&media.payload, told_time(media).to_be_bytes());
     let length = (body.len() as u32).to_be_bytes();
     let mut out = Vec::with_capacity(body.len() + 15);
@@ -80,5 +86,14 @@ fn flv_tag(media: &Media) -> Bytes {
     out.extend([at[1], at[2], at[3], at[0], 0, 0, 0]);
     out.extend(body.iter());
     out.extend((body.len() as u32 + 11).to_be_bytes());
-    out.into()
+    out
+}
+
+/// What ends a response in chunks.
+pub(crate) const LAST_HTTP_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// RFC 9112 section 7.1: size in hexadecimal, the bytes themselves.
+pub(crate) fn http_chunk(bytes: &[u8]) -> Bytes {
+    let size = format!("{:x}\r\n", bytes.len());
+    [size.as_bytes(), bytes, b"\r\n"].concat().into()
 }

@@ -1,5 +1,6 @@
 //! Where HTTP comes in: how many connections there are, and how long each may take to say what it wants.
 
+use super::handover::{Handover, lend};
 use super::tls::Tls;
 use crate::places::{Place, Places};
 use axum::Router;
@@ -11,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -101,18 +103,27 @@ impl Connection {
     async fn run(self, stream: TcpStream, tls: Option<Tls>, place: Held) {
         // Frames are small and wait for nothing.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = tls else { return self.serve(Seated { io: stream, _place: place }).await };
+        let Some(tls) = tls else {
+            let (lent, handover) = lend(Seated { io: stream, place });
+            return self.serve(lent, Some(handover)).await;
+        };
         match timeout(self.header_within, tls.acceptor().accept(stream)).await {
-            Ok(Ok(stream)) => self.serve(Seated { io: stream, _place: place }).await,
+            Ok(Ok(stream)) => self.serve(Seated { io: stream, place }, None).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
     }
 
-    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, io: Seated<S>) {
+    /// `handover`: the way to the socket, where one may have it.
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, io: S, handover: Option<Handover>) {
         let Self { remote, router, header_within, mut stopped } = self;
+        // The first request's alone: behind it, hyper may still hold what is to be written of an earlier answer.
+        let handover = Cell::new(handover);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(Remote(remote)));
+            if let Some(handover) = handover.take() {
+                request.extensions_mut().insert(handover);
+            }
             router.clone().call(request.map(Body::new))
         });
         let mut http = http1::Builder::new();
@@ -133,12 +144,18 @@ impl Connection {
 }
 
 /// What says that a connection goes on.
-type Held = (Place, mpsc::Sender<Infallible>);
+pub(super) type Held = (Place, mpsc::Sender<Infallible>);
 
 /// A stream that keeps its place as long as it lives, whoever owns it after an upgrade.
-struct Seated<S> {
+pub(super) struct Seated<S> {
     io: S,
-    _place: Held,
+    place: Held,
+}
+
+impl<S> Seated<S> {
+    pub(super) fn into_parts(self) -> (S, Held) {
+        (self.io, self.place)
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Seated<S> {

@@ -2,31 +2,56 @@
 
 use super::Shared;
 use super::door::Remote;
+use super::handover::Handover;
 use super::reply::error;
-use crate::rtmp::FlvBody;
+use crate::rtmp::FlvSeat;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderName, StatusCode, Uri, header};
+use axum::http::{HeaderName, Method, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse, Response};
 use carillon_proto::gateway::{ErrorBody, code};
 use carillon_rtmp::{Address, BadAddress, Refusal};
+use std::io::Write;
 use std::sync::Arc;
 
 /// Pages of any origin may play it: what counts is the signature in the address.
 const CROSS_ORIGIN: [(HeaderName, &str); 1] = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
 const FILE: [(HeaderName, &str); 2] = [(header::CONTENT_TYPE, "video/x-flv"), (header::CACHE_CONTROL, "no-store")];
 
+/// The same for a socket that is written without hyper.
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: video/x-flv\r\ncache-control: no-store\r\n\
+    access-control-allow-origin: *\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+
 /// `/live/{app}/{room}/{publisher}.flv` with the query of the RTMP address.
+///
+/// The socket goes over to RTMP's thread where there is a way to it. Under TLS, behind another request on the same
+/// connection and for clients of HTTP/1.0, hyper keeps it and is handed the file in parts.
 pub(super) async fn play(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(Remote(remote)): ConnectInfo<Remote>,
+    handover: Option<Extension<Handover>>,
+    (method, version): (Method, Version),
     uri: Uri,
 ) -> Response {
-    let answer = match shared.rtmp.play_flv(remote.ip(), address(&uri)).await {
-        Ok(body) => (FILE, Body::from_stream::<FlvBody>(body)).into_response(),
-        Err(refusal) => refuse(refusal),
+    let (from, address) = (remote.ip(), address(&uri));
+    let answer = match handover.filter(|_| method == Method::GET && version == Version::HTTP_11) {
+        Some(Extension(handover)) => shared.rtmp.seat_flv(from, address).await.map(|seat| hand_over(seat, &handover)),
+        None => shared.rtmp.play_flv(from, address).await.map(|body| (FILE, Body::from_stream(body)).into_response()),
     };
-    (CROSS_ORIGIN, answer).into_response()
+    (CROSS_ORIGIN, answer.unwrap_or_else(refuse)).into_response()
+}
+
+/// What it returns goes nowhere, as hyper has no socket any more.
+fn hand_over(seat: FlvSeat, handover: &Handover) -> Response {
+    let taken = handover.take().and_then(|(stream, place)| Some((stream.into_std().ok()?, place)));
+    if let Some((mut stream, place)) = taken
+        // Nothing was written to this socket before: there is room.
+        && stream.write_all(HEAD).is_ok()
+    {
+        seat.hand_over(stream, Box::new(place));
+    }
+    ([(header::CONNECTION, "close")], Body::empty()).into_response()
 }
 
 /// As it came: a room's text is decoded once, where the address is read.

@@ -4,6 +4,7 @@ mod assets;
 mod demo;
 mod door;
 mod flv;
+mod handover;
 mod reply;
 mod rest;
 pub mod session;

@@ -1,4 +1,5 @@
-//! A player by HTTP-FLV, between its HTTP response and RTMP's thread: a few messages in flight, the rest waits in the
+//! A player by HTTP-FLV, as it comes to RTMP's thread: with its socket, which is written as those of players by RTMP are;
+//! or, where hyper keeps that, by the response's body, with a few messages in flight. In either case what waits is in the
 //! engine's outbox, where what is late is left out.
 
 use super::{Handle, Input};
@@ -20,12 +21,45 @@ const IN_FLIGHT: usize = 8;
 pub struct FlvRequest {
     pub(super) remote: IpAddr,
     pub(super) address: Result<Address, BadAddress>,
-    pub(super) pipe: Pipe,
+    pub(super) way: Way,
     /// Answered when the file begins.
     pub(super) started: Option<oneshot::Sender<Result<(), Refusal>>>,
 }
 
-/// The thread's end of a player.
+/// How a player gets what it plays.
+pub(super) enum Way {
+    /// Its socket comes, too.
+    Socket,
+    Pipe(Pipe),
+}
+
+/// A player that was told nothing yet, and has something to play. Dropped, it is gone.
+pub struct FlvSeat {
+    handle: Handle,
+    connection: ConnectionId,
+    handed: bool,
+}
+
+impl FlvSeat {
+    /// The file goes to `stream`, which does not block. `place` is dropped when that ends.
+    pub fn hand_over(mut self, stream: std::net::TcpStream, place: Place) {
+        self.handed = true;
+        self.handle.send(Input::FlvSocket { connection: self.connection, stream, place });
+    }
+}
+
+impl Drop for FlvSeat {
+    fn drop(&mut self) {
+        if !self.handed {
+            self.handle.send(Input::FlvGone { connection: self.connection });
+        }
+    }
+}
+
+/// What a connection holds as long as it lives.
+pub type Place = Box<dyn Send>;
+
+/// The thread's end of a player by a response's body.
 pub(super) struct Pipe {
     out: mpsc::Sender<Bytes>,
     /// There was no room; whoever makes some says so.
@@ -70,14 +104,30 @@ impl Handle {
     pub async fn play_flv(&self, remote: IpAddr, address: Result<Address, BadAddress>) -> Result<FlvBody, Refusal> {
         let connection = self.next_connection();
         let (out, parts) = mpsc::channel(IN_FLIGHT);
-        let (started, answer) = oneshot::channel();
         let full = Arc::new(AtomicBool::new(false));
         // Made before the answer: a client that goes away while it waits is gone by its drop.
         let body = FlvBody { parts, full: full.clone(), handle: self.clone(), connection };
-        let pipe = Pipe { out, full };
-        let request = Box::new(FlvRequest { remote, address, pipe, started: Some(started) });
+        self.ask_flv(connection, remote, address, Way::Pipe(Pipe { out, full })).await.map(|()| body)
+    }
+
+    /// Asks to play on a socket that is handed over when there is something to play. Errors: as those of `play_flv`.
+    pub async fn seat_flv(&self, remote: IpAddr, address: Result<Address, BadAddress>) -> Result<FlvSeat, Refusal> {
+        let connection = self.next_connection();
+        let seat = FlvSeat { handle: self.clone(), connection, handed: false };
+        self.ask_flv(connection, remote, address, Way::Socket).await.map(|()| seat)
+    }
+
+    async fn ask_flv(
+        &self,
+        connection: ConnectionId,
+        remote: IpAddr,
+        address: Result<Address, BadAddress>,
+        way: Way,
+    ) -> Result<(), Refusal> {
+        let (started, answer) = oneshot::channel();
+        let request = Box::new(FlvRequest { remote, address, way, started: Some(started) });
         self.send(Input::Flv { connection, request });
-        answer.await.unwrap_or(Err(Refusal::Overloaded)).map(|()| body)
+        answer.await.unwrap_or(Err(Refusal::Overloaded))
     }
 }
 

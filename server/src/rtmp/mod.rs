@@ -8,7 +8,7 @@ mod push;
 mod socket;
 mod thread;
 
-pub use flv::{FlvBody, FlvRequest};
+pub use flv::{FlvBody, FlvRequest, FlvSeat, Place};
 pub use push::PushId;
 pub use thread::{Listeners, Prepared, TlsConfig, prepare, start};
 
@@ -30,6 +30,12 @@ pub enum Input {
     Flv {
         connection: ConnectionId,
         request: Box<FlvRequest>,
+    },
+    /// The socket of one that was told that there is something to play.
+    FlvSocket {
+        connection: ConnectionId,
+        stream: std::net::TcpStream,
+        place: Place,
     },
     /// This stream is to be published on another server as well, until it is stopped. The control side bounds them.
     Push {

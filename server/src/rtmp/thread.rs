@@ -1,6 +1,6 @@
 //! The loop.
 
-use super::flv::Pipe;
+use super::flv::{Place, Way};
 use super::push::{PushId, Pushes};
 use super::socket::Socket;
 use super::{FlvRequest, Handle, Input};
@@ -42,6 +42,8 @@ const IDLE: Duration = Duration::from_secs(1);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How soon the control thread's full channel is tried again.
 const RETRY: Duration = Duration::from_millis(5);
+/// What a player by HTTP may send behind its request: another request or two, for which it asked the wrong connection.
+const SPARE_BYTES: usize = 64 * 1024;
 /// What waits for the control thread. Above, nobody new is asked about.
 const BACKLOG: usize = 4_096;
 
@@ -116,10 +118,19 @@ pub fn start(
 struct Client {
     socket: Socket,
     blocked: bool,
+    flv: Option<FlvClient>,
 }
 
+/// A socket that spoke HTTP before it came here.
+struct FlvClient {
+    /// Bytes that it may still send. They mean nothing.
+    spare: usize,
+    _place: Place,
+}
+
+/// A player by HTTP-FLV whose socket is elsewhere.
 struct Player {
-    pipe: Pipe,
+    way: Way,
     started: Option<oneshot::Sender<Result<(), Refusal>>>,
 }
 
@@ -223,6 +234,7 @@ impl Thread {
                 }
                 Input::Resolved { push, address } => self.connect(push, address),
                 Input::FlvRoom { connection } => self.fill(connection),
+                Input::FlvSocket { connection, stream, place } => self.seat_flv(connection, stream, place),
                 Input::FlvGone { connection } => {
                     self.players.remove(&connection);
                     self.tell(Command::Closed { connection });
@@ -297,7 +309,7 @@ impl Thread {
         });
         match registered {
             Ok(socket) => {
-                self.sockets.insert(id, Client { socket, blocked: false });
+                self.sockets.insert(id, Client { socket, blocked: false, flv: None });
                 self.tell(Command::Open { connection: id, remote });
                 self.ready.insert(id, false);
             }
@@ -324,7 +336,7 @@ impl Thread {
             let interest = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(socket.stream(), Token(id.0 as usize), interest).ok()?;
             // Until the event that it is connected.
-            sockets.insert(id, Client { socket, blocked: true });
+            sockets.insert(id, Client { socket, blocked: true, flv: None });
             Some(id)
         });
         if let Some((connection, stream, target)) = begun {
@@ -333,9 +345,31 @@ impl Thread {
     }
 
     fn open_flv(&mut self, id: ConnectionId, request: FlvRequest) {
-        let FlvRequest { remote, address, pipe, started } = request;
-        self.players.insert(id, Player { pipe, started });
-        self.tell(Command::OpenFlv { connection: id, remote, address });
+        let FlvRequest { remote, address, way, started } = request;
+        let chunked = matches!(way, Way::Socket);
+        self.players.insert(id, Player { way, started });
+        self.tell(Command::OpenFlv { connection: id, remote, address, chunked });
+    }
+
+    /// A player's socket takes the player's place; one that was given up in the meantime is closed.
+    fn seat_flv(&mut self, id: ConnectionId, stream: std::net::TcpStream, place: Place) {
+        if self.players.remove(&id).is_none() {
+            return;
+        }
+        let mut socket = Socket::plain(mio::net::TcpStream::from_std(stream));
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        match self.poll.registry().register(socket.stream(), Token(id.0 as usize), interest) {
+            Ok(()) => {
+                let flv = FlvClient { spare: SPARE_BYTES, _place: place };
+                self.sockets.insert(id, Client { socket, blocked: false, flv: Some(flv) });
+                self.ready.insert(id, false);
+                self.write(id);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "HTTP-FLV: a connection could not be taken");
+                self.close(id);
+            }
+        }
     }
 
     /// `last`: the client has closed its end.
@@ -350,6 +384,10 @@ impl Thread {
             match client.socket.read(buffer) {
                 Ok(0) => return self.close(id),
                 Ok(count) => {
+                    if let Some(flv) = &mut client.flv {
+                        let Some(spare) = flv.spare.checked_sub(count) else { return self.close(id) };
+                        flv.spare = spare;
+                    }
                     left = left.saturating_sub(count);
                     let now = self.clock.now().instant;
                     self.hub.handle_bytes(now, id, &buffer[..count]);
@@ -480,7 +518,8 @@ impl Thread {
     fn fill(&mut self, id: ConnectionId) {
         let Self { players, hub, clock, .. } = self;
         let Some(player) = players.get(&id) else { return };
-        if !player.pipe.fill(|| hub.take_flv(clock.now().instant, id)) {
+        let Way::Pipe(pipe) = &player.way else { return };
+        if !pipe.fill(|| hub.take_flv(clock.now().instant, id)) {
             self.close(id);
         }
         self.drain();

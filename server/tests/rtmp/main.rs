@@ -1,6 +1,7 @@
 //! Streams at the real server, by real ffmpeg: who may publish and play, what players see, and what others' faults cost.
 
 mod by_hand;
+mod files;
 mod hostile;
 mod rooms;
 mod secure;

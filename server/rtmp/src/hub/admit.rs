@@ -75,7 +75,7 @@ impl Hub {
             (Kind::Rtmp(session), Role::Publish) => session.publish_refused(refusal),
             (Kind::Rtmp(session), Role::Play) => session.play_refused(refusal),
             (Kind::Push { .. }, _) => {}
-            (Kind::Flv, _) => self.refuse_flv(id, refusal),
+            (Kind::Flv { .. }, _) => self.refuse_flv(id, refusal),
         }
         self.finish(now, id, false);
     }
@@ -175,7 +175,7 @@ impl Hub {
         connection.since = now;
         connection.doing = Doing::Playing { admission, stream: stream_id, player: Player::new(allowed) };
         self.stats.played += 1;
-        let is_flv = matches!(connection.kind, Kind::Flv);
+        let is_flv = matches!(connection.kind, Kind::Flv { .. });
         if let Some(session) = connection.session() {
             session.play_started();
         }

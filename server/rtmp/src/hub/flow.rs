@@ -6,7 +6,7 @@ use crate::command::{ConnectionId, Output, Role, Warning};
 use crate::connection::{Connection, Doing, Kind, StreamId};
 use crate::media::{Class, Flow};
 use crate::metadata;
-use crate::packet::Packet;
+use crate::packet::{Packet, http_chunk};
 use crate::plain;
 use crate::stream::{Flows, Opening, Source, Stream};
 use bytes::Bytes;
@@ -105,11 +105,12 @@ impl Hub {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Doing::Playing { player, .. } = &mut connection.doing else { return };
         player.started = true;
-        if matches!(connection.kind, Kind::Flv) {
+        if let Kind::Flv { chunked } = connection.kind {
             let mut head = FLV_HEAD;
             let (audio, video) = stream.announced();
             head[4] = if audio { FLV_AUDIO } else { 0 } | if video { FLV_VIDEO } else { 0 };
-            connection.outbox.push_word(now, Bytes::copy_from_slice(&head));
+            let head = if chunked { http_chunk(&head) } else { Bytes::copy_from_slice(&head) };
+            connection.outbox.push_word(now, head);
             self.outputs.push_back(Output::FlvStarted { connection: id });
         }
         let opening = stream.opening(now);
@@ -206,8 +207,8 @@ impl Hub {
                 client.stop();
                 self.finish(now, id, false);
             }
-            Some(Kind::Flv) if !here => self.finish(now, id, false),
-            Some(Kind::Push { .. } | Kind::Flv) | None => {}
+            Some(Kind::Flv { .. }) if !here => self.finish(now, id, false),
+            Some(Kind::Push { .. } | Kind::Flv { .. }) | None => {}
         }
     }
 

@@ -72,8 +72,8 @@ impl Hub {
                 let session = Session::new(self.random, self.chunk_bytes());
                 self.open(now, connection, remote, Kind::Rtmp(Box::new(session)));
             }
-            Command::OpenFlv { connection, remote, address } => match address {
-                Ok(address) if self.open(now, connection, remote, Kind::Flv) => {
+            Command::OpenFlv { connection, remote, address, chunked } => match address {
+                Ok(address) if self.open(now, connection, remote, Kind::Flv { chunked }) => {
                     self.ask(now, connection, Role::Play, Box::new(address));
                 }
                 Ok(_) => self.refuse_flv(connection, Refusal::Overloaded),
@@ -265,6 +265,9 @@ impl Hub {
     fn finish(&mut self, now: Instant, id: ConnectionId, at_once: bool) {
         self.leave(now, id, false);
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        if !at_once {
+            connection.end_file(now);
+        }
         let reads = connection.flush(now);
         connection.closing = Some(if at_once || !reads { now } else { now + crate::connection::LINGER });
         if at_once || !reads {

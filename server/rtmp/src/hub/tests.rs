@@ -75,10 +75,15 @@ impl World {
     }
 
     pub(super) fn flv(&mut self, name: &str, expected: bool) -> ConnectionId {
+        self.flv_as(name, expected, false)
+    }
+
+    pub(super) fn flv_as(&mut self, name: &str, expected: bool, chunked: bool) -> ConnectionId {
         let connection = self.next_id();
         let remote = "192.0.2.1".parse().expect("an address");
         self.hesitant = true;
-        self.tell(Command::OpenFlv { connection, remote, address: Address::parse("live/1", "", name) });
+        let address = Address::parse("live/1", "", name);
+        self.tell(Command::OpenFlv { connection, remote, address, chunked });
         self.hesitant = false;
         for (connection, admission) in std::mem::take(&mut self.asked) {
             self.tell(Command::Admitted { connection, admission, expected, allowed: crate::Flows::BOTH });

@@ -261,6 +261,32 @@ fn flv_file_begins_with_its_head_and_ends_with_its_stream() {
 }
 
 #[test]
+fn flv_on_its_own_socket_is_framed_for_http_to_the_last_chunk() {
+    let mut world = World::new();
+    let mut publisher = world.publisher();
+    publisher.headers(&mut world);
+    let [bare, chunked] = [false, true].map(|chunked| world.flv_as(BEN, true, chunked));
+    publisher.picture(&mut world, KEY, 0, 1);
+    publisher.sound(&mut world, 20, 2);
+    publisher.command(&mut world, "deleteStream", vec![1.0.into()]);
+    let mut file = |id| std::iter::from_fn(|| world.hub.take_flv(world.now, id)).collect::<Vec<_>>().concat();
+    let (bare, framed) = (file(bare), file(chunked));
+    let (mut rest, mut unframed) = (&framed[..], Vec::new());
+    loop {
+        let line = rest.windows(2).position(|bytes| bytes == b"\r\n").expect("a size");
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).expect("digits"), 16).expect("a size");
+        unframed.extend_from_slice(&rest[line + 2..line + 2 + size]);
+        assert_eq!(rest[line + 2 + size..][..2], *b"\r\n");
+        rest = &rest[line + 2 + size + 2..];
+        if size == 0 {
+            break;
+        }
+    }
+    assert!(rest.is_empty(), "nothing follows the last chunk");
+    assert_eq!(unframed, bare);
+}
+
+#[test]
 fn flv_of_no_stream_is_not_found() {
     let mut world = World::new();
     let nobody = world.flv(BEN, false);

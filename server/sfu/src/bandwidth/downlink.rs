@@ -30,6 +30,8 @@ const STANDING_QUICK_US: i64 = 40_000;
 const JITTER_SHARE_QUICK: i64 = 8;
 /// After a packet was reported missing it may still come, for as long as others were late, and this.
 const SETTLE_US: i64 = 150_000;
+/// Feedback that has not come by then is lost.
+const UNTOLD_US: i64 = 2_000_000;
 /// Without feedback for this long nothing is known any more: the numbered streams have ended.
 const KNOWN_FOR: Duration = Duration::from_secs(5);
 /// After a queue has drained, losses are still its own for this time: loss is smoothed.
@@ -40,8 +42,13 @@ const CHANCE_WEIGHT: f64 = 0.15;
 const USUAL_WEIGHT: f64 = 0.02;
 /// More than chance takes by this share: a full queue drops.
 const OVERFLOW: f64 = 0.03;
-/// A path on which a queue dropped has one that stands again, for this time.
-const DROPS_FOR: Duration = Duration::from_secs(20);
+/// A path on which a queue dropped has one that stands again, for this time: who forgets it lets it fill once more.
+const DROPS_FOR: Duration = Duration::from_secs(60);
+/// Where all packets wait though so much less is sent than when it dropped, it is not what is sent that they wait for.
+const DROPS_UNTIL: f64 = 0.4;
+/// So few packets a second, as sound alone has: with jitter, some moments have no fast one.
+const FEW: u64 = 65;
+const JITTER_SHARE_FEW: i64 = 2;
 /// A queue that holds up every packet by this much is one, whatever it drops.
 const DEEP_US: i64 = 1_200_000;
 /// Beyond this loss what came says little about what was sent.
@@ -66,8 +73,9 @@ pub(crate) struct DownlinkPath {
     quick: Least,
     /// The negated delays: the latest of them.
     latest: Least,
-    /// The newest number that has arrived.
+    /// The newest number that has arrived, and the newest that feedback has spoken of.
     front: Option<u16>,
+    told: Option<u16>,
     goodput: Throughput,
     rate: RateControl,
     policer: Policer,
@@ -76,8 +84,8 @@ pub(crate) struct DownlinkPath {
     loss_by_chance: f64,
     /// The same, so slow that it knows nothing of the moment in which a queue fills and is not seen yet.
     usual_loss: f64,
-    /// When a queue dropped last.
-    dropped: Option<Instant>,
+    /// When a queue dropped last, and what the path bore then, bit/s.
+    dropped: Option<(Instant, u64)>,
     reorder_us: f64,
     bursts: Bursts,
     loss_ratio: Option<f64>,
@@ -162,6 +170,7 @@ impl DownlinkPath {
             quick: Least::new(now, QUICK_WINDOW),
             latest: Least::new(now, RECENT_WINDOW),
             front: None,
+            told: None,
             goodput: Throughput::default(),
             rate: RateControl::new(bounds),
             policer: Policer::new(now),
@@ -198,11 +207,14 @@ impl DownlinkPath {
             return;
         }
         let (now_us, now_tenths) = (self.micros(now), self.tenths(now));
-        let (mut came, mut bytes) = (Vec::new(), 0);
+        let mut came = Vec::new();
         for status in feedback.statuses() {
             // A forged or very late one speaks of numbers that were not sent, or are used again.
             if self.next.wrapping_sub(status.seq).wrapping_sub(1) >= self.remembered() {
                 continue;
+            }
+            if self.told.is_none_or(|told| status.seq.wrapping_sub(told) < 0x8000) {
+                self.told = Some(status.seq);
             }
             let packet = self.packet(status.seq);
             let Some(arrival_us) = status.arrival_us else {
@@ -211,15 +223,14 @@ impl DownlinkPath {
                 }
                 continue;
             };
-            if packet.fate != Fate::Arrived {
-                arrived.push(packet.carried);
-                bytes += usize::from(packet.bytes);
+            let (sent, before) = (*packet, std::mem::replace(&mut packet.fate, Fate::Arrived));
+            if before != Fate::Arrived {
+                arrived.push(sent.carried);
+                self.goodput.add(now, usize::from(sent.bytes));
             }
-            packet.fate = Fate::Arrived;
-            let sent_us = now_us - packet.age_us(now_tenths);
+            let sent_us = now_us - sent.age_us(now_tenths);
             came.push((arrival_us, status.seq, arrival_us - sent_us));
         }
-        self.goodput.add(now, bytes);
         came.sort_unstable();
         came.into_iter().for_each(|(_, seq, delay_us)| self.note_arrival(now, seq, delay_us));
         self.settle(now);
@@ -237,11 +248,7 @@ impl DownlinkPath {
 
     /// Moves the estimate on; several times a second. Yields what the path bears, bit/s: the bound until it was too much.
     pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>) -> u64 {
-        let stands = self.is_known(now)
-            && match self.drops(now) {
-                true => super::stands(&self.quick, &self.latest, &self.base, STANDING_QUICK_US, JITTER_SHARE_QUICK),
-                false => super::stands(&self.recent, &self.latest, &self.base, STANDING_US, JITTER_SHARE),
-            };
+        let stands = self.is_known(now) && self.stands(now);
         if stands {
             self.stood = Some(now);
         }
@@ -249,9 +256,10 @@ impl DownlinkPath {
             self.loss_by_chance += CHANCE_WEIGHT * (loss - self.loss_by_chance);
             self.usual_loss += USUAL_WEIGHT * (loss - self.usual_loss);
         }
-        // What came tells what would have come but for chance.
-        let came = 1.0 - self.loss_by_chance.min(CHANCE_MAX);
-        let goodput = self.goodput.bits_per_second(now).map(|bps| (bps as f64 / came) as u64);
+        let goodput = self.borne(now);
+        if stands && self.dropped.is_some_and(|(_, bps)| (self.rate.estimate() as f64) < DROPS_UNTIL * bps as f64) {
+            self.dropped = None;
+        }
         if let Some(Limit { bps, loss_ratio }) = self.policer.update(now, self.queued(now)) {
             self.loss_by_chance = self.loss_by_chance.min(loss_ratio);
             self.rate.update(now, Usage::Over, Some(bps), round_trip);
@@ -268,17 +276,34 @@ impl DownlinkPath {
         self.rate.estimate()
     }
 
+    /// What came tells what would have come but for chance, bit/s.
+    fn borne(&mut self, now: Instant) -> Option<u64> {
+        let came = 1.0 - self.loss_by_chance.min(CHANCE_MAX);
+        self.goodput.bits_per_second(now).map(|bps| (bps as f64 / came) as u64)
+    }
+
     /// The queue that stands has dropped lately, or is deeper than any jitter.
     fn is_short(&mut self, now: Instant) -> bool {
         if self.loss_ratio(now).is_some_and(|loss| loss > self.usual_loss + OVERFLOW) {
-            self.dropped = Some(now);
+            let borne = self.borne(now).unwrap_or(0);
+            self.dropped = Some((now, borne));
         }
         self.drops(now) || super::stands(&self.recent, &self.latest, &self.base, DEEP_US, JITTER_SHARE)
     }
 
     /// A queue on the path dropped lately.
     fn drops(&self, now: Instant) -> bool {
-        self.dropped.is_some_and(|at| now.saturating_duration_since(at) < DROPS_FOR)
+        self.dropped.is_some_and(|(at, _)| now.saturating_duration_since(at) < DROPS_FOR)
+    }
+
+    /// Every packet of late waits longer than jitter explains; on a path that is known to drop, every one of a moment.
+    fn stands(&mut self, now: Instant) -> bool {
+        if !self.drops(now) {
+            return super::stands(&self.recent, &self.latest, &self.base, STANDING_US, JITTER_SHARE);
+        }
+        let few = self.goodput.packets(now) < FEW;
+        let share = if few { JITTER_SHARE_FEW } else { JITTER_SHARE_QUICK };
+        super::stands(&self.quick, &self.latest, &self.base, STANDING_QUICK_US, share)
     }
 
     /// What was lost while no queue stood, smoothed; never more than is lost now. `None` as `loss_ratio`.
@@ -326,7 +351,10 @@ impl DownlinkPath {
         let (mut lost, mut all) = (0u32, 0u32);
         while self.unsettled != self.next {
             let packet = *self.packet(self.unsettled);
-            if packet.age_us(now_tenths) < settled_us {
+            let age_us = packet.age_us(now_tenths);
+            // Behind a queue feedback takes longer than its packets are patient.
+            let untold = self.told.is_none_or(|told| told.wrapping_sub(self.unsettled) >= 0x8000);
+            if age_us < settled_us || untold && age_us < UNTOLD_US {
                 break;
             }
             all += u32::from(packet.fate != Fate::Unknown);

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 const BETA: f64 = 0.85;
 /// Growth in a second while the limit is far.
 const GROWTH: f64 = 0.08;
-/// Growth in a second until the first overuse: on a good path nobody waits for a good picture.
+/// Growth in a second until the first overuse, and on a path that got wider: nobody waits for a good picture.
 const GROWTH_FIRST: f64 = 0.5;
+/// No path brings more than it bears: so much more than what was too much before, in a whole second, and it got wider.
+const WIDER: f64 = 1.1;
 /// Growth in a second near a rate that was too much before, bit/s: about a packet in a response time.
 const STEP: f64 = 60_000.0;
 /// Overuse within this time of a fall is the same one, still draining.
@@ -23,11 +25,13 @@ pub(super) struct RateControl {
     decreased: Option<Instant>,
     /// Smoothed throughput at which overuse showed.
     limit: Option<f64>,
+    /// More came than that since.
+    wider: bool,
 }
 
 impl RateControl {
     pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, bps: bounds.start as f64, updated: None, decreased: None, limit: None }
+        Self { bounds, bps: bounds.start as f64, updated: None, decreased: None, limit: None, wider: false }
     }
 
     pub(super) fn estimate(&self) -> u64 {
@@ -53,21 +57,69 @@ impl RateControl {
         self.limit = Some(self.limit.map_or(measured, |limit| limit + 0.25 * (measured - limit)));
         self.bps = self.bps.min(BETA * measured);
         self.decreased = Some(now);
+        self.wider = false;
     }
 
     /// Never above half as much again as really comes in: an estimate that nobody tested is a guess.
     fn increase(&mut self, elapsed: Duration, throughput: Option<u64>) {
+        let Some(measured) = throughput.map(|bps| bps as f64) else { return };
+        if self.limit.is_some_and(|limit| measured > WIDER * limit) {
+            (self.limit, self.wider) = (None, true);
+        }
         let seconds = elapsed.as_secs_f64();
         let near = self.limit.is_some_and(|limit| (0.7..1.3).contains(&(self.bps / limit.max(1.0))));
-        let grown = match (near, self.decreased) {
-            (true, _) => self.bps + STEP * seconds,
-            (false, Some(_)) => self.bps * (1.0 + GROWTH * seconds) + 1_000.0 * seconds,
-            (false, None) => self.bps * (1.0 + GROWTH_FIRST * seconds),
+        let grown = if near {
+            self.bps + STEP * seconds
+        } else if self.wider || self.decreased.is_none() {
+            self.bps * (1.0 + GROWTH_FIRST * seconds)
+        } else {
+            self.bps * (1.0 + GROWTH * seconds) + 1_000.0 * seconds
         };
-        let Some(measured) = throughput else { return };
-        self.bps = grown.min((1.5 * measured as f64 + 10_000.0).max(self.bps));
+        self.bps = grown.min((1.5 * measured + 10_000.0).max(self.bps));
         if self.limit.is_some_and(|limit| self.bps > 1.5 * limit) {
             self.limit = None; // the path got wider
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::start;
+
+    const BOUNDS: Bounds = Bounds { start: 2_000_000, min: 100_000, max: 6_000_000 };
+
+    /// A sender that follows the estimate; the path bears so much in each tenth of a second and shows by delay when it is
+    /// too much. Yields the estimate of each second.
+    fn run(bears: impl Fn(u64) -> f64) -> Vec<u64> {
+        let (mut rate, t) = (RateControl::new(BOUNDS), start());
+        let (mut queue, mut seen) = (0.0, Vec::new());
+        let mut came = [2e6; 10];
+        for tenth in 0..400 {
+            let (sent, capacity) = (rate.estimate() as f64, bears(tenth));
+            queue = f64::max(queue + (sent - capacity) / 10.0, 0.0);
+            came.rotate_left(1);
+            came[9] = if queue > 0.0 { capacity } else { sent };
+            let usage = if queue > 0.05 * capacity { Usage::Over } else { Usage::Normal };
+            let second = came.iter().sum::<f64>() / 10.0;
+            rate.update(t + Duration::from_millis(100 * tenth), usage, Some(second as u64), None);
+            if tenth % 10 == 9 {
+                seen.push(rate.estimate());
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn a_path_that_got_wider_is_used_within_seconds() {
+        let seen = run(|tenth| if tenth < 200 { 600e3 } else { 5e6 });
+        assert!(seen[5..20].iter().all(|bps| (400_000..680_000).contains(bps)), "{seen:?}");
+        assert!(seen[26] >= 1_500_000, "{seen:?}");
+    }
+
+    #[test]
+    fn a_path_that_stays_narrow_is_not_tried_in_leaps() {
+        let seen = run(|_| 600e3);
+        assert!(seen[5..].iter().all(|bps| (400_000..680_000).contains(bps)), "{seen:?}");
     }
 }

@@ -313,7 +313,8 @@ impl Subscription {
         outlet: &mut Outlet<'_>,
     ) -> Result<(), DropReason> {
         let packet = self.still_there(publication, source, out).ok_or(DropReason::RepairGone)?;
-        if !self.answered.allow(outlet.now, out, outlet.round_trip) {
+        let again_after = plan::answer_again_after(outlet.round_trip, outlet.plan.congested);
+        if !self.answered.allow(outlet.now, out, again_after) {
             return Err(DropReason::RepairTwice);
         }
         let called = self.called(packet.codec).ok_or(DropReason::NoCodec)?;

@@ -1,7 +1,6 @@
 //! Answering what subscribers ask for again, within bounds: the same request twice is answered once, and a flood gets
 //! no more than the plan's share.
 
-use super::plan;
 use carillon_proto::rtp::SeqExt;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -16,9 +15,8 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    /// True where `seq` may be answered now; remembers it.
-    pub(crate) fn allow(&mut self, now: Instant, seq: SeqExt, round_trip: Option<Duration>) -> bool {
-        let again_after = plan::answer_again_after(round_trip);
+    /// True where `seq` may be answered now, as it was not within `again_after`; remembers it.
+    pub(crate) fn allow(&mut self, now: Instant, seq: SeqExt, again_after: Duration) -> bool {
         while self.latest.front().is_some_and(|(_, at)| now.saturating_duration_since(*at) >= again_after) {
             self.latest.pop_front();
         }
@@ -75,15 +73,15 @@ mod tests {
     use crate::testing::start;
 
     #[test]
-    fn the_same_request_is_answered_once_within_half_a_round_trip() {
+    fn the_same_request_is_answered_once_within_a_time() {
         let (mut answered, t) = (Answered::default(), start());
-        let round_trip = Some(Duration::from_millis(60));
+        let again_after = Duration::from_millis(30);
         let script = [(0, 1, true), (0, 2, true), (10, 1, false), (29, 1, false), (30, 1, true), (31, 2, true)];
         for (ms, seq, want) in script {
-            assert_eq!(answered.allow(t + Duration::from_millis(ms), SeqExt(seq), round_trip), want, "{ms} {seq}");
+            assert_eq!(answered.allow(t + Duration::from_millis(ms), SeqExt(seq), again_after), want, "{ms} {seq}");
         }
         for seq in 0..10_000 {
-            answered.allow(t, SeqExt(seq), round_trip);
+            answered.allow(t, SeqExt(seq), again_after);
         }
         assert!(answered.latest.len() <= REMEMBERED);
     }

@@ -5,6 +5,7 @@ use super::report::path_state;
 use crate::context::{Context, Timer};
 use crate::ingress::{Carriage, Elements, Publication, Received, Taken};
 use crate::participant::Connection;
+use crate::recovery::plan;
 use crate::transport::{Codec, Kind};
 use crate::{DropReason, Event, ParticipantId, Path};
 use carillon_proto::gateway::TrackName;
@@ -139,7 +140,7 @@ impl Room {
         }
     }
 
-    /// Tells a publisher what its video may take: its own path, and where it has a single viewer, that one's.
+    /// Tells a publisher what its video may take: by its own path, and the widest one of its viewers.
     pub(super) fn send_remb(&mut self, context: &mut Context, member: u32) {
         let limit = self.viewer_limit(member);
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
@@ -152,17 +153,22 @@ impl Room {
         connection.send_feedback(context, |out, ssrc| rtcp::remb::write(out, ssrc, bitrate_bps, &sources));
     }
 
-    /// What the way to a publisher's single viewer bears of its video, bit/s. In groups one narrow path slows nobody.
+    /// What the widest way to a publisher's viewers bears of its video, bit/s: a narrow path slows nobody else.
     fn viewer_limit(&self, member: u32) -> u64 {
         let connection = self.members.get(member).and_then(|m| m.connection.as_ref());
         let sections = connection.iter().flat_map(|c| &c.inbound);
         let video = sections.filter_map(|s| self.publications.get(s.publication)).filter(|p| p.kind == Kind::Video);
-        let mut viewers = video.flat_map(|p| &p.subscribers).filter_map(|s| self.subscriptions.get(*s));
-        let (Some(only), None) = (viewers.next(), viewers.next()) else { return u64::MAX };
-        let Some(viewer) = self.members.get(only.member).and_then(|m| m.connection.as_ref()) else { return u64::MAX };
+        let viewers = video.flat_map(|p| &p.subscribers).filter_map(|s| self.subscriptions.get(*s));
+        viewers.map(|viewer| self.view_limit(viewer.member)).max().unwrap_or(u64::MAX)
+    }
+
+    /// What the way to a viewer bears of each picture, bit/s.
+    fn view_limit(&self, member: u32) -> u64 {
+        let Some(viewer) = self.members.get(member).and_then(|m| m.connection.as_ref()) else { return u64::MAX };
         let seen = viewer.outgoing.values().filter_map(|key| self.subscriptions.get(*key));
         let pictures = seen.filter(|s| s.kind == Kind::Video && s.publication.is_some()).count().max(1);
-        viewer.downlink_bps.saturating_sub(SOUND_BPS).max(VIDEO_MIN_BPS) / pictures as u64
+        let bears = viewer.downlink_bps as f64 * plan::media_share(viewer.plan);
+        (bears as u64).saturating_sub(SOUND_BPS).max(VIDEO_MIN_BPS) / pictures as u64
     }
 
     /// After a plan for a viewer: its publishers hear at once of a path that got much narrower.

@@ -185,8 +185,11 @@ fn caps() -> [Cell; 6] {
     [
         cap("cap600up", Weather { uplink: capped(600.0, 0.0), ..clear() }),
         cap("cap600down", Weather { downlink: capped(600.0, 0.0), ..clear() }),
-        cell("cap500loss20up", Weather { uplink: capped(500.0, 20.0), ..clear() }).least(&[(Fps, 15.0), (Stoi, 0.90)]),
+        cell("cap500loss20up", Weather { uplink: capped(500.0, 20.0), ..clear() })
+            .camera(wide)
+            .least(&[(Fps, 15.0), (Stoi, 0.90)]),
         cell("cap500loss20down", Weather { downlink: capped(500.0, 20.0), ..clear() })
+            .camera(wide)
             .least(&[(Fps, 15.0), (Stoi, 0.90)]),
         cell("policed600down", policed).least(&[(Fps, 15.0), (Stoi, 0.90)]).most(&[(DownlinkTimes, 2.0)]),
         cell("cap1200of2", shared).camera(wide).scene(Scene::SharedUplink).most(&[(Share, 2.0)]),

@@ -1,5 +1,6 @@
 //! The sender's rate where the other side answered without transport-cc: the REMB, and what receiver reports count as
-//! lost (libwebrtc `send_side_bandwidth_estimation.cc`).
+//! lost (libwebrtc `send_side_bandwidth_estimation.cc`). The REMB is a lid and no more: what reports allow grows on
+//! beneath it (`target_rate`, `receiver_limit_`), so that a REMB that rises is followed at once.
 
 use super::super::media::Ms;
 use carillon_proto::rtcp::ReportBlock;
@@ -7,6 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 const START_BPS: f64 = 300_000.0;
 const MIN_BPS: f64 = 30_000.0;
+/// kDefaultMaxBitrate.
+const MAX_BPS: f64 = 1e9;
 /// kStartPhase: REMB is taken as it is.
 const START_PHASE: Ms = 2_000.0;
 /// kBweIncreaseInterval, kBweDecreaseInterval.
@@ -21,7 +24,8 @@ const REPORTS_HOLD: Ms = 6_000.0;
 
 #[derive(Debug)]
 pub struct Rate {
-    target: f64,
+    /// What reports allow.
+    allowed: f64,
     remb: f64,
     first_report: Option<Ms>,
     reported: Ms,
@@ -39,7 +43,7 @@ pub struct Rate {
 impl Rate {
     pub fn new() -> Self {
         Self {
-            target: START_BPS,
+            allowed: START_BPS,
             remb: f64::INFINITY,
             first_report: None,
             reported: f64::NEG_INFINITY,
@@ -54,12 +58,11 @@ impl Rate {
     }
 
     pub fn target(&self) -> f64 {
-        self.target
+        self.allowed.min(self.remb).max(MIN_BPS)
     }
 
     pub fn handle_remb(&mut self, bps: f64) {
         self.remb = bps;
-        self.limit();
     }
 
     pub fn handle_blocks(&mut self, now: Ms, blocks: &[ReportBlock], round_trip: Ms) {
@@ -90,41 +93,37 @@ impl Rate {
     /// Also each 25 ms.
     pub fn update(&mut self, now: Ms, round_trip: Ms) {
         if self.fraction_lost == 0.0 && self.first_report.is_none_or(|at| now - at < START_PHASE) {
-            if self.remb.is_finite() && self.remb > self.target {
+            if self.remb.is_finite() && self.remb > self.allowed {
                 self.lowest.clear();
-                self.target = self.remb;
-                self.lowest.push_back((now, self.target));
+                self.allowed = self.remb;
+                self.lowest.push_back((now, self.allowed));
             }
             return;
         }
         self.note_lowest(now);
         if now - self.reported < REPORTS_HOLD {
             if self.fraction_lost <= LOW_LOSS {
-                let lowest = self.lowest.front().map_or(self.target, |l| l.1);
-                self.target = lowest * 1.08 + 1_000.0;
+                let lowest = self.lowest.front().map_or(self.allowed, |l| l.1);
+                self.allowed = lowest * 1.08 + 1_000.0;
             } else if self.fraction_lost > HIGH_LOSS
                 && !self.decreased_since_loss
                 && now - self.decreased >= DECREASE_INTERVAL + round_trip
             {
                 self.decreased = now;
                 self.decreased_since_loss = true;
-                self.target *= 1.0 - self.fraction_lost / 2.0;
+                self.allowed *= 1.0 - self.fraction_lost / 2.0;
             }
         }
-        self.limit();
+        self.allowed = self.allowed.clamp(MIN_BPS, MAX_BPS);
     }
 
     fn note_lowest(&mut self, now: Ms) {
         while self.lowest.front().is_some_and(|l| now - l.0 > INCREASE_INTERVAL) {
             self.lowest.pop_front();
         }
-        while self.lowest.back().is_some_and(|l| self.target <= l.1) {
+        while self.lowest.back().is_some_and(|l| self.allowed <= l.1) {
             self.lowest.pop_back();
         }
-        self.lowest.push_back((now, self.target));
-    }
-
-    fn limit(&mut self) {
-        self.target = self.target.min(self.remb).max(MIN_BPS);
+        self.lowest.push_back((now, self.allowed));
     }
 }

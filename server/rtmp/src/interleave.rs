@@ -1,19 +1,23 @@
 //! Frames of two tracks on one RTMP clock: milliseconds that never step back, whichever track they belong to.
 //!
 //! Players and relays take a step back across tracks for an error, or drop what comes late. So a frame waits until the
-//! other track has shown that it has nothing earlier, `HOLD_MAX` at most.
+//! other track has shown that it has nothing earlier.
 
 use carillon_proto::frame::Frame;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What a frame waits for the other track at most. A browser's sound comes 27 ms after it was spoken, and is transcoded
-/// into blocks of 21 ms with a delay of 43 ms, so that picture waits some 90 ms where all is well: as long as a player
-/// would keep it for its sound.
-const HOLD_MAX: Duration = Duration::from_millis(140);
+/// What sound waits for a picture at most: players hear every wait, and pictures may stay away.
+const SOUND_WAITS_MAX: Duration = Duration::from_millis(140);
 
-/// Frames that wait. More are let go at once, in order: half a second of both tracks.
-const WAITING_MAX: usize = 64;
+/// What a picture waits for sound at most. Sound comes all the time, made up where it is missing, as late as the publisher's path
+/// makes it (1.5 s at most) and as its blocks are long. A browser's comes 27 ms after it was spoken, and is transcoded into
+/// blocks of 21 ms with a delay of 43 ms, so that a picture waits some 90 ms where all is well: as long as a player would
+/// keep it for its sound. Were it let go sooner, the sound behind it would have to leave its own times.
+const PICTURE_WAITS_MAX: Duration = Duration::from_secs(2);
+
+/// Frames that wait. More are let go at once, in order: two seconds of 60 pictures.
+const WAITING_MAX: usize = 128;
 
 /// Where the clock begins: sound's first frames belong before the first picture, by as much as an encoder delays.
 const FIRST_MS: u32 = 100;
@@ -78,13 +82,13 @@ impl Interleaver {
         }
         let audio_first = self.audio_first()?;
         let full = self.audio.len() + self.video.len() > WAITING_MAX;
-        let (queue, other, other_expected) = if audio_first {
-            (&mut self.audio, &self.video, self.expects[1])
+        let (queue, other, other_expected, longest) = if audio_first {
+            (&mut self.audio, &self.video, self.expects[1], SOUND_WAITS_MAX)
         } else {
-            (&mut self.video, &self.audio, self.expects[0])
+            (&mut self.video, &self.audio, self.expects[0], PICTURE_WAITS_MAX)
         };
         let waits = other.is_empty() && other_expected && !full;
-        if waits && queue.front().is_some_and(|w| now < w.since + HOLD_MAX) {
+        if waits && queue.front().is_some_and(|w| now < w.since + longest) {
             return None;
         }
         let frame = queue.pop_front()?.frame;
@@ -93,8 +97,9 @@ impl Interleaver {
 
     /// When a frame leaves without the other track.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let front = if self.audio_first()? { self.audio.front() } else { self.video.front() };
-        front.map(|w| w.since + HOLD_MAX)
+        let (queue, longest) =
+            if self.audio_first()? { (&self.audio, SOUND_WAITS_MAX) } else { (&self.video, PICTURE_WAITS_MAX) };
+        queue.front().map(|w| w.since + longest)
     }
 
     /// Whether the earliest frame is sound. `None`: nothing waits.
@@ -156,7 +161,8 @@ mod tests {
             tracks.push(t + ms(21 * n), frame(FrameCodec::Aac, t - ms(42) + ms(21 * n)));
         }
         assert_eq!(drain(&mut tracks, t + ms(63)), [(100, true), (121, true)], "what was to be heard before is gone");
-        assert_eq!(drain(&mut tracks, t + HOLD_MAX), [(133, false)]);
+        tracks.push(t + ms(90), frame(FrameCodec::Aac, t + ms(42)));
+        assert_eq!(drain(&mut tracks, t + ms(90)), [(133, false)]);
     }
 
     #[test]
@@ -169,8 +175,9 @@ mod tests {
         tracks.push(t + ms(65), frame(FrameCodec::Aac, t - ms(20)));
         tracks.push(t + ms(86), frame(FrameCodec::Aac, t + ms(1)));
         assert_eq!(drain(&mut tracks, t + ms(86)), [(100, true), (120, false), (121, true)]);
-        assert_eq!(tracks.poll_timeout(), Some(t + ms(33) + HOLD_MAX));
-        assert_eq!(drain(&mut tracks, t + ms(33) + HOLD_MAX), [(153, false)], "that is enough");
+        assert_eq!(tracks.poll_timeout(), Some(t + ms(33) + PICTURE_WAITS_MAX));
+        assert_eq!(drain(&mut tracks, t + PICTURE_WAITS_MAX), [], "sound that is late keeps its times");
+        assert_eq!(drain(&mut tracks, t + ms(33) + PICTURE_WAITS_MAX), [(153, false)], "that is enough");
     }
 
     #[test]
@@ -189,11 +196,12 @@ mod tests {
         let (t, mut tracks) = (start(), Interleaver::default());
         tracks.expect(true, true);
         tracks.push(t, Frame { key: false, ..frame(FrameCodec::H264, t) });
-        assert_eq!(drain(&mut tracks, t + HOLD_MAX), [(100, false)]);
-        tracks.push(t + ms(150), frame(FrameCodec::Aac, t - ms(300)));
-        tracks.push(t + ms(150), frame(FrameCodec::H264, t + ms(40)));
-        assert_eq!(drain(&mut tracks, t + ms(150)), [(100, true)], "the picture waits for more sound");
-        assert_eq!(drain(&mut tracks, t + ms(150) + HOLD_MAX), [(140, false)]);
+        let late = t + PICTURE_WAITS_MAX;
+        assert_eq!(drain(&mut tracks, late), [(100, false)]);
+        tracks.push(late, frame(FrameCodec::Aac, t - ms(300)));
+        tracks.push(late, frame(FrameCodec::H264, t + ms(40)));
+        assert_eq!(drain(&mut tracks, late), [(100, true)], "the picture waits for more sound");
+        assert_eq!(drain(&mut tracks, late + PICTURE_WAITS_MAX), [(140, false)]);
         assert_eq!(tracks.clamped, 1);
     }
 
@@ -201,9 +209,9 @@ mod tests {
     fn a_track_that_outruns_the_other_is_let_go() {
         let (t, mut tracks) = (start(), Interleaver::default());
         tracks.expect(true, true);
-        for n in 0..200 {
+        for n in 0..300 {
             tracks.push(t, frame(FrameCodec::H264, t + ms(33) * n));
         }
-        assert_eq!(drain(&mut tracks, t).len(), 200 - WAITING_MAX);
+        assert_eq!(drain(&mut tracks, t).len(), 300 - WAITING_MAX);
     }
 }

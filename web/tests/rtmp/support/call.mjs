@@ -6,6 +6,7 @@ import { keepPeerConnections, launchChromium } from '../../browser/support/brows
 import { endInOrder } from '../../browser/support/ends.mjs';
 import { Server } from '../../browser/support/server.mjs';
 import { until } from '../../browser/support/user.mjs';
+import { throughProxy } from '../../weather/proxy.mjs';
 import { endAll } from './phone.mjs';
 import { afterSecond, median } from './timecode.mjs';
 
@@ -21,8 +22,9 @@ export class Call {
   /** @type {import('playwright-core').Browser} */ browser;
   #rooms = 7000;
 
-  async start() {
-    this.server = await Server.start();
+  /** @param {Record<string, string>} [env] more of the server's configuration */
+  async start(env) {
+    this.server = await Server.start(env);
     this.browser = await launchChromium();
   }
 
@@ -55,11 +57,15 @@ export class Call {
     return this.#carillon('url', '--room', room, '--user', user, '--as', as, '--from', from);
   }
 
-  /** @param {string} room @param {string} user @param {{publish?: boolean}} [options] */
-  async enter(room, user, { publish = true } = {}) {
+  /**
+   * @param {string} room @param {string} user
+   * @param {{publish?: boolean, tone?: boolean, through?: string}} [options] `tone`: without a pause, for beeps; `through`: a proxy's address
+   */
+  async enter(room, user, { publish = true, tone = false, through } = {}) {
     // The page's policy keeps scripts of others out; these are the test's.
     const context = await this.browser.newContext({ bypassCSP: true });
     await context.addInitScript(keepPeerConnections);
+    if (through) await context.addInitScript(`(${sendThrough})(${throughProxy}, ${JSON.stringify(through)})`);
     const page = await context.newPage();
     page.on('pageerror', (error) => console.log(user, String(error)));
     await page.goto(this.server.origin);
@@ -67,7 +73,7 @@ export class Call {
     await page.addScriptTag({ type: 'module', content: script });
     await page.waitForFunction(() => globalThis.enterCall);
     const userSig = await this.#carillon('user-sig', '--user', user);
-    await page.evaluate((whom) => globalThis.enterCall(whom), { app: APP, user, userSig, room: Number(room), publish });
+    await page.evaluate((whom) => globalThis.enterCall(whom), { app: APP, user, userSig, room: Number(room), publish, tone });
     return page;
   }
 
@@ -111,4 +117,12 @@ export class Call {
     const part = (direction) => (value('bridge_picture_age_seconds', direction) / value('bridge_pictures', direction)) * 1000;
     return { toRoom: part('to_room'), toPlayers: part('to_players') };
   }
+}
+
+/** Runs before the page's own scripts: all datagrams go to the proxy. */
+function sendThrough(route, address) {
+  const real = RTCPeerConnection.prototype.setRemoteDescription;
+  RTCPeerConnection.prototype.setRemoteDescription = function set({ type, sdp }) {
+    return real.call(this, { type, sdp: route(sdp, address) });
+  };
 }

@@ -35,14 +35,14 @@ function camera() {
   return track;
 }
 
-function microphone() {
+function microphone(endless) {
   const tone = new OscillatorNode(context, { frequency: 1000 });
-  const gate = new GainNode(context, { gain: 0 });
+  const gate = new GainNode(context, { gain: endless ? 0.5 : 0 });
   const out = context.createMediaStreamDestination();
   tone.connect(gate).connect(out);
   tone.start();
   let next = Math.ceil((now() + 1000) / 1000) * 1000;
-  setInterval(() => {
+  if (!endless) setInterval(() => {
     for (; next < now() + 1500; next += 1000) {
       const at = (next - zero) / 1000;
       gate.gain.setValueAtTime(0.5, at);
@@ -118,7 +118,7 @@ function listen(user, track) {
   onsets(track.clone(), (at) => of(user).beeps.push(at));
 }
 
-globalThis.enterCall = async ({ app, user, userSig, room, publish = true }) => {
+globalThis.enterCall = async ({ app, user, userSig, room, publish = true, tone = false }) => {
   const gateway = new GatewayClient({ url: `${location.origin.replace('http', 'ws')}/ws`, app });
   await gateway.signIn({ user, userSig });
   const client = new RoomClient(gateway);
@@ -127,7 +127,7 @@ globalThis.enterCall = async ({ app, user, userSig, room, publish = true }) => {
     if (mediaTrack) (mediaTrack.kind === 'video' ? watch : listen)(from, mediaTrack);
   });
   if (publish) {
-    globalThis.mine = { camera: camera(), microphone: microphone() };
+    globalThis.mine = { camera: camera(), microphone: microphone(tone) };
     client.publish('camera', { track: globalThis.mine.camera });
     client.publish('microphone', { track: globalThis.mine.microphone });
   }

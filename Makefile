@@ -9,7 +9,7 @@
 # make weather-agree  whether the model of Chromium agrees with what `make weather` has measured
 # make browser-figures  the browser tests, with the frame rates that an idle machine must reach
 # make weather-sim  the same weathers in virtual time with a model of Chromium, 200 seeds a cell (about an hour), as text and weather-sim.json
-# make rtmp   a phone (ffmpeg) and browsers in one call: delays and lips, with the bounds of an idle machine
+# make rtmp   a phone (ffmpeg) and browsers in one call: delays and lips, and a page behind a bad network, with the bounds of an idle machine
 # make rtmp-tools  ffmpeg, GStreamer, rtmpdump and nginx-rtmp publish and play in all their ways (about 3 minutes), as a table
 # make rtmp-first  how long players of a page's stream wait for their first picture, alone and 200 a second (about 3 minutes)
 # make rtmp-load  one RTMP stream to 400 players, and 200 publishers, beside nginx-rtmp and a loop that only writes
@@ -122,7 +122,8 @@ weather-agree:
 # PLAYERS=50 PUBLISHERS=20 SECONDS_EACH=10 ROUNDS=3 for other loads.
 # Alone on the machine: software encoders and decoders of several pictures at once.
 rtmp: build npm-deps browser-deps stream-deps
-	cd web && CARILLON_FIGURES=1 CARILLON_BIN="$(abspath $(RELEASE))/carillon" npm run test:rtmp
+	$(CARGO) build --release -p carillon-loadtest
+	cd web && CARILLON_FIGURES=1 CARILLON_BIN="$(abspath $(RELEASE))/carillon" CARILLON_LOADTEST_BIN="$(abspath $(RELEASE))/carillon-loadtest" npm run test:rtmp
 
 # All of what `unit` runs a few of.
 rtmp-tools: export RTMP_TOOLS = all

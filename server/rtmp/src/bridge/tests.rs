@@ -1,6 +1,8 @@
 //! Tags in, frames out, and back; half an hour of a wrong clock.
 
 mod half_hour;
+#[cfg(feature = "aac-encode")]
+mod late;
 mod numbered;
 mod slow_start;
 

@@ -32,6 +32,8 @@ const JITTER_SHARE_QUICK: i64 = 8;
 const SETTLE_US: i64 = 150_000;
 /// Feedback that has not come by then is lost.
 const UNTOLD_US: i64 = 2_000_000;
+/// The same where feedback itself comes late, beyond how late.
+const SETTLE_HEARD_US: i64 = 50_000;
 /// Without feedback for this long nothing is known any more: the numbered streams have ended.
 const KNOWN_FOR: Duration = Duration::from_secs(5);
 /// After a queue has drained, losses are still its own for this time: loss is smoothed.
@@ -73,6 +75,9 @@ pub(crate) struct DownlinkPath {
     quick: Least,
     /// The negated delays: the latest of them.
     latest: Least,
+    /// From arrivals to hearing of them, and negated, on clocks that differ by what does not change.
+    heard: Least,
+    heard_latest: Least,
     /// The newest number that has arrived, and the newest that feedback has spoken of.
     front: Option<u16>,
     told: Option<u16>,
@@ -169,6 +174,8 @@ impl DownlinkPath {
             recent: Least::new(now, RECENT_WINDOW),
             quick: Least::new(now, QUICK_WINDOW),
             latest: Least::new(now, RECENT_WINDOW),
+            heard: Least::new(now, RECENT_WINDOW),
+            heard_latest: Least::new(now, RECENT_WINDOW),
             front: None,
             told: None,
             goodput: Throughput::default(),
@@ -227,6 +234,8 @@ impl DownlinkPath {
             if before != Fate::Arrived {
                 arrived.push(sent.carried);
                 self.goodput.add(now, usize::from(sent.bytes));
+                self.heard.note(now, now_us - arrival_us);
+                self.heard_latest.note(now, arrival_us - now_us);
             }
             let sent_us = now_us - sent.age_us(now_tenths);
             came.push((arrival_us, status.seq, arrival_us - sent_us));
@@ -346,8 +355,11 @@ impl DownlinkPath {
     }
 
     fn settle(&mut self, now: Instant) {
-        let spread_us = self.latest.least().zip(self.recent.least()).map_or(0, |(latest, least)| -latest - least);
-        let (settled_us, now_tenths) = (SETTLE_US + spread_us, self.tenths(now));
+        // Packets that came late were told of as missing before; and feedback that tells of them may be late too.
+        let late_us = spread_us(&self.recent, &self.latest);
+        let heard_us = spread_us(&self.heard, &self.heard_latest);
+        let settled_us = late_us + SETTLE_US.max(heard_us + SETTLE_HEARD_US);
+        let now_tenths = self.tenths(now);
         let (mut lost, mut all) = (0u32, 0u32);
         while self.unsettled != self.next {
             let packet = *self.packet(self.unsettled);
@@ -411,6 +423,11 @@ impl DownlinkPath {
     }
 }
 
+/// From the least to the latest, which is kept negated.
+fn spread_us(least: &Least, latest: &Least) -> i64 {
+    latest.least().zip(least.least()).map_or(0, |(latest, least)| -latest - least)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -432,15 +449,21 @@ mod tests {
         bps: Vec<u64>,
     }
 
-    /// 100 packets a second for ten seconds; each 100 ms feedback about what came meanwhile.
     fn run(delay_us: impl Fn(u64) -> Option<i64>) -> Run {
+        run_heard(delay_us, |_| 0)
+    }
+
+    /// 100 packets a second for ten seconds; each 100 ms feedback about what came meanwhile, which takes `heard_us`.
+    fn run_heard(delay_us: impl Fn(u64) -> Option<i64>, heard_us: impl Fn(u64) -> i64) -> Run {
         let t = start();
         let mut path = DownlinkPath::new(t, BOUNDS);
         let (mut congested, mut arrived, mut bps) = (Vec::new(), Vec::new(), Vec::new());
         let mut told = 0;
         let mut under_way: Vec<(u64, i64)> = Vec::new();
+        let mut feedback: Vec<(i64, Vec<u8>)> = Vec::new();
         for tenth in 0..100u64 {
             for n in tenth * 10..tenth * 10 + 10 {
+                hear(&mut path, t, 10_000 * n as i64, &mut feedback, &mut arrived);
                 assert_eq!(path.number(t + Duration::from_millis(10 * n), carried(n), 1_000), n as u16);
                 under_way.extend(delay_us(n).map(|delay| (n, 10_000 * n as i64 + delay)));
             }
@@ -454,10 +477,8 @@ mod tests {
                 let taken = twcc::write(&mut out, Ssrc(1), Ssrc(2), told, &came);
                 came.drain(..taken);
             }
-            for packet in rtcp::packets(&out) {
-                let Ok(Rtcp::Twcc(feedback)) = packet else { panic!("{packet:?}") };
-                path.handle_feedback(t + Duration::from_micros(at_us as u64), &feedback, &mut arrived);
-            }
+            feedback.push((at_us + heard_us(tenth), out));
+            hear(&mut path, t, at_us, &mut feedback, &mut arrived);
             bps.push(path.update(t + Duration::from_micros(at_us as u64), None));
             if path.is_congested(t + Duration::from_micros(at_us as u64)) {
                 congested.push(tenth);
@@ -471,6 +492,24 @@ mod tests {
         let reorder = path.reorder(end);
         assert_eq!(path.loss_ratio(end + KNOWN_FOR), None, "what was long ago says nothing of now");
         Run { congested, loss: path.loss_ratio(end).expect("measured"), reorder, bps }
+    }
+
+    /// What has come of the feedback until `at_us`, each at its time.
+    fn hear(
+        path: &mut DownlinkPath,
+        t: Instant,
+        at_us: i64,
+        feedback: &mut Vec<(i64, Vec<u8>)>,
+        all: &mut Vec<Carried>,
+    ) {
+        feedback.sort_unstable();
+        let due = feedback.partition_point(|(at, _)| *at <= at_us);
+        for (at, out) in feedback.drain(..due) {
+            for packet in rtcp::packets(&out) {
+                let Ok(Rtcp::Twcc(told)) = packet else { panic!("{packet:?}") };
+                path.handle_feedback(t + Duration::from_micros(at as u64), &told, all);
+            }
+        }
     }
 
     fn noise(n: u64) -> u64 {
@@ -511,6 +550,13 @@ mod tests {
         assert!(run.loss < 0.02, "{}", run.loss);
         assert!((200..=300).contains(&run.reorder.as_millis()), "{:?}", run.reorder);
         assert!(run.congested.len() <= 3, "{:?}", run.congested);
+    }
+
+    #[test]
+    fn what_is_told_of_late_is_not_lost() {
+        let jitter = |n| (noise(n) % 300_000) as i64;
+        let run = run_heard(|n| Some(20_000 + jitter(n)), |tenth| 20_000 + jitter(1_000 + tenth));
+        assert!(run.loss < 0.02, "{}", run.loss);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "virtual time starts somewhere")]
 #![allow(clippy::wildcard_enum_match_arm, clippy::print_stdout, unreachable_pub, reason = "tests pick and print")]
 
+mod carried;
 mod cells;
 mod judge;
 #[path = "../sim/link.rs"]

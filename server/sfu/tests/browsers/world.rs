@@ -5,7 +5,7 @@ use crate::peer::{Moment, Peer, STEP};
 use crate::stage::{Fixed, Meter, Stage, Turn, WALL, path, server};
 use carillon_loadtest::impair::{self, Fate, Profile, Traffic};
 use carillon_proto::rtp::is_rtcp;
-use carillon_sfu::{Command, Event, ParticipantId, Path, Privileges, RoomKey};
+use carillon_sfu::{Command, Event, ParticipantId, Path, Privileges, RoomKey, Stats};
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -108,6 +108,10 @@ impl World {
     #[allow(dead_code, reason = "of benches")]
     pub fn set_meter(&mut self, meter: Meter) {
         self.stage.meter = Some(meter);
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.stage.worker.stats()
     }
 
     /// Connections that were taken for lost or over so far.

@@ -2,7 +2,7 @@
 
 use crate::network::Leg;
 use crate::world::World;
-use carillon_sfu::RoomKey;
+use carillon_sfu::{DropReason, RoomKey};
 use std::time::Duration;
 
 pub fn ms(n: u64) -> Duration {
@@ -92,13 +92,25 @@ fn two_get_every_frame_once_over_bad_paths() {
     (0..4).for_each(|seed| everybody_gets_everything(seed, 2, 60));
 }
 
+/// Half of the sound is lost, and half of what repeats it: without RED more numbers would be asked for than there are. With
+/// it 8 to 28 % are, 17 % in the mean of 20 seeds, most of them before the loss was reported first. These subscribers
+/// have no transport-cc, so that what they ask for is always answered.
 #[test]
 fn sound_that_was_lost_comes_with_newer_sound() {
-    let mut world = World::new(9, Leg::GOOD, Leg { loss: 0.5, ..Leg::GOOD });
-    mesh(&mut world, RoomKey(1), 2);
-    world.run(ms(20_000));
-    hush(&mut world);
-    check_whole(&world, 9);
-    let stats = world.stage.worker.stats();
-    assert!(stats.red_out > 100, "{stats:?}");
+    let (mut frames, mut asked) = (0, 0);
+    for seed in 9..12 {
+        let mut world = World::new(seed, Leg::GOOD, Leg { loss: 0.5, ..Leg::GOOD });
+        mesh(&mut world, RoomKey(1), 2);
+        world.run(ms(20_000));
+        hush(&mut world);
+        check_whole(&world, seed);
+        let stats = world.stage.worker.stats();
+        assert!(stats.red_out > 500, "{stats:?}");
+        assert_eq!(stats.drop_count(DropReason::RepairCarried), 0);
+        let sound = world.clients.iter().flat_map(|client| client.publishers()).filter(|p| !p.video);
+        frames += sound.map(|p| u64::from(p.frames)).sum::<u64>();
+        let heard = world.clients.iter().flat_map(|client| client.players()).filter(|(_, p)| !p.video);
+        asked += heard.map(|(_, p)| p.nacked).sum::<u64>();
+    }
+    assert!(10 * asked <= 3 * frames, "{asked} of {frames}");
 }

@@ -63,7 +63,8 @@ pub struct World {
     pub delay: Duration,
     /// Each datagram takes up to this much longer, so that their order changes.
     pub jitter: Duration,
-    dice: u64,
+    /// Of the jitter.
+    pub dice: u64,
     /// Peers that are made from now on take and give whole frames, cut and put together by str0m.
     pub whole_frames: bool,
     /// What came out of the worker beside packets, and when.

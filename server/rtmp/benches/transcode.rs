@@ -75,9 +75,9 @@ fn compare(
     let ratio = whole / bare;
     let share = whole * (frames.len() / SECONDS) as f64 / 1e6;
     println!(
-        "{name}, {channels} channel(s): {whole:.0} us a frame, {:.2} % of a core, {:.0} tracks a core; / bare codecs: \
-         {ratio:.2} (limit {RATIO_MAX})",
-        share * 100.0,
+        "{name}, {channels} channel(s): {:.1} ms of a core for a second of sound ({whole:.0} us a frame), {:.0} tracks a \
+         core; / bare codecs: {ratio:.2} (limit {RATIO_MAX})",
+        share * 1_000.0,
         1.0 / share
     );
     ratio <= RATIO_MAX

@@ -1,7 +1,7 @@
 // How long a player waits for its first picture of a page's stream: each alone, and many at once. `make rtmp-first`.
 // Prints figures beside what is promised, and fails where CARILLON_FIGURES is set and one is missed.
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -62,6 +62,26 @@ async function ramp(name, url) {
   print(`${name}, the same ramp`, `${asked} keyframes asked of the page in ${seconds.toFixed(1)} s`, asked, Math.floor(PROMISED.requests * seconds) + 1, 'of 2/s');
 }
 
+/** Nanoseconds that the bridge's threads have run: a transcode for each stream, and its pictures. */
+async function bridged() {
+  const tasks = `/proc/${call.server.child.pid}/task`;
+  const each = (await readdir(tasks)).map(async (task) => {
+    const [name, ran] = await Promise.all(['comm', 'schedstat'].map((file) => readFile(`${tasks}/${task}/${file}`, 'utf8')));
+    return name.startsWith('bridge-') ? Number(ran.split(' ')[0]) : 0;
+  });
+  return (await Promise.all(each)).reduce((a, b) => a + b, 0);
+}
+
+async function cost(url) {
+  const playing = play(url, 1, 13);
+  await wait(2_000);
+  const [before, begun] = [await bridged(), performance.now()];
+  await wait(10_000);
+  const each = (await bridged() - before) / 1e3 / (performance.now() - begun);
+  await playing;
+  console.log(`one stream from the page to players: the bridge takes ${each.toFixed(1)} ms of a core each second, Opus to AAC and pictures`);
+}
+
 try {
   await makeClip();
   await call.start();
@@ -77,6 +97,8 @@ try {
   await alone('rtmp, stream running', url, JOINS, 300);
   await alone('flv, stream running', flv, JOINS, 300);
   await alone('rtmp, nobody has played for 6 s', url, COLD_JOINS, COLD_MS);
+  await cost(url);
+  await wait(COLD_MS);
   await ramp('rtmp', url);
   await wait(COLD_MS);
   await ramp('flv', flv);

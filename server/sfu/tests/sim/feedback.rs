@@ -28,18 +28,25 @@ fn nothing_of_a_subscribers_loss_reaches_the_publisher() {
     assert_eq!(nacked, 0, "the publisher's own leg is whole");
 }
 
+/// Video is told of none, once that is measured; audio of what keeps Opus' own protection on: at most 20 % (51 of 256),
+/// which is what is lost here. The filter over so few packets is noisy: below 25 in one run of ten, below 15 in one of
+/// 2,000; the median of a run is 43 to 51 (24 seeds). That much protects: Opus repeats frames from a claim of 1 % on.
 #[test]
 fn loss_that_is_repaired_does_not_slow_a_publisher() {
-    let mut world = World::new(2, Leg { loss: 0.2, ..Leg::GOOD }, Leg::GOOD);
-    mesh(&mut world, ROOM, 2);
-    world.run(ms(20_000));
-    let told = |video| world.clients[0].publishers().find(|p| p.video == video).expect("a track").reports.clone();
-    // Once measured: video is told of none, audio of what keeps Opus' own protection on.
-    let (video, audio) = (told(true), told(false));
-    assert!(video.len() > 50, "reports are frequent in bad weather: {}", video.len());
-    assert!(video[10..].iter().all(|r| r.fraction_lost == 0), "{:?}", &video[10..20]);
-    assert!(video[10..].windows(2).all(|r| r[0].cumulative_lost == r[1].cumulative_lost), "{:?}", &video[10..20]);
-    assert!(audio[10..].iter().all(|r| (15..=51).contains(&r.fraction_lost)), "{:?}", &audio[10..20]);
+    for seed in 2..5 {
+        let mut world = World::new(seed, Leg { loss: 0.2, ..Leg::GOOD }, Leg::GOOD);
+        mesh(&mut world, ROOM, 2);
+        world.run(ms(20_000));
+        let told = |video| world.clients[0].publishers().find(|p| p.video == video).expect("a track").reports.clone();
+        let (video, audio) = (told(true), told(false));
+        assert!(video.len() > 50, "reports are frequent in bad weather: {}", video.len());
+        assert!(video[10..].iter().all(|r| r.fraction_lost == 0), "{:?}", &video[10..20]);
+        assert!(video[10..].windows(2).all(|r| r[0].cumulative_lost == r[1].cumulative_lost), "{:?}", &video[10..20]);
+        let mut claims: Vec<u8> = audio[10..].iter().map(|r| r.fraction_lost).collect();
+        claims.sort_unstable();
+        assert!(claims.iter().all(|claim| (15..=51).contains(claim)), "seed {seed}: {claims:?}");
+        assert!(claims[claims.len() / 2] >= 35, "seed {seed}: {claims:?}");
+    }
 }
 
 #[test]

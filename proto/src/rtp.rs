@@ -256,12 +256,16 @@ impl RtpFields {
 
     pub fn to_bytes(&self) -> [u8; FIXED_HEADER_BYTES] {
         let mut bytes = [0; FIXED_HEADER_BYTES];
-        bytes[0] = VERSION_2;
-        bytes[1] = (u8::from(self.marker) << 7) | (self.pt.0 & 0x7f);
-        bytes[2..4].copy_from_slice(&self.seq.0.to_be_bytes());
-        bytes[4..8].copy_from_slice(&self.time.0.to_be_bytes());
-        bytes[8..12].copy_from_slice(&self.ssrc.0.to_be_bytes());
+        bytes[..8].copy_from_slice(&self.first_word().to_be_bytes());
+        bytes[8..].copy_from_slice(&self.ssrc.0.to_be_bytes());
         bytes
+    }
+
+    /// All but the SSRC: the first eight bytes as a big-endian number.
+    pub fn first_word(&self) -> u64 {
+        let kind = (u8::from(self.marker) << 7) | (self.pt.0 & 0x7f);
+        let head = u64::from(VERSION_2) << 56 | u64::from(kind) << 48;
+        head | u64::from(self.seq.0) << 32 | u64::from(self.time.0)
     }
 
     /// Overwrites the fields of a packet in place; CSRCs, extensions, padding and payload stay. False where `packet` is

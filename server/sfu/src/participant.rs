@@ -199,6 +199,14 @@ impl Connection {
         self.used.get(&ssrc).copied()
     }
 
+    /// See `room::ahead`.
+    pub(crate) fn read_ahead(&self) -> u64 {
+        let streams = self.media.read_ahead() ^ self.budget.read_ahead() ^ self.downlink.read_ahead();
+        let waits = self.copies.next_due().is_some() || self.short.is_some() || self.pace.is_some();
+        let plan = self.plan.hold.subsec_nanos() ^ u32::from(self.plan.red.depth);
+        self.transport.read_ahead() ^ streams ^ u64::from(plan ^ u32::from(waits || self.lost))
+    }
+
     /// The way out, once there is one.
     pub(crate) fn outlet<'a>(&'a mut self, context: &'a mut Context) -> Option<Outlet<'a>> {
         // RFC 7675 section 5.1: nothing goes to one who has not been heard for the consent time.

@@ -192,6 +192,12 @@ impl DownlinkPath {
         }
     }
 
+    /// See `room::ahead`.
+    pub(crate) fn read_ahead(&self) -> u64 {
+        let next = usize::from(self.next) % self.packets.len().max(1);
+        u64::from(self.packets.get(next).map_or(0, |sent| sent.at) ^ u32::from(self.unsettled))
+    }
+
     /// A packet leaves: the number that it carries.
     pub(crate) fn number(&mut self, now: Instant, carried: Carried, bytes: usize) -> u16 {
         if self.packets.is_empty() {

@@ -35,6 +35,11 @@ impl Throughput {
         self.forget(now);
     }
 
+    /// See `room::ahead`.
+    pub(crate) fn read_ahead(&self) -> u64 {
+        self.buckets.back().map_or(0, |(_, sum)| sum.bytes) ^ self.buckets.front().map_or(0, |(_, sum)| sum.bytes)
+    }
+
     /// `None` until half a second was seen.
     pub(crate) fn bits_per_second(&mut self, now: Instant) -> Option<u64> {
         self.forget(now);

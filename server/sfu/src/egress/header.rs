@@ -10,16 +10,25 @@ use carillon_proto::rtp_ext::{AbsSendTime, PlayoutDelay};
 const TEMPLATE_BYTES: usize = 48;
 /// The first byte's X bit (RFC 3550 section 5.1).
 const EXTENSION_BIT: u8 = 0x10;
+/// Where the block's elements begin, and the end of those that change from packet to packet.
+const ELEMENTS_AT: usize = FIXED_HEADER_BYTES + 4;
+const MOMENT_END: usize = ELEMENTS_AT + 8;
 
-/// One-byte elements (RFC 8285 section 4.2) in fixed places.
+/// The level of a packet that tells none (RFC 6464 section 3).
+const LEVEL_SILENT: u8 = 0x7f;
+
+/// One-byte elements (RFC 8285 section 4.2) in fixed places, first those that change from packet to packet: they lie in
+/// the third word of eight bytes. Words are made in registers and written once each, because reading in larger pieces
+/// what was just written in smaller ones waits for all writes before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Template {
     bytes: [u8; TEMPLATE_BYTES],
     len: u8,
-    /// Where the data of an element begins; zero where it was not negotiated.
-    level_at: u8,
-    abs_send_time_at: u8,
-    transport_seq_at: u8,
+    /// How far left the data of an element stands in the third word. `None` where it was not negotiated.
+    level_shift: Option<u8>,
+    abs_send_time_shift: Option<u8>,
+    transport_seq_shift: Option<u8>,
+    /// Where its data begins; zero where it was not negotiated.
     playout_at: u8,
     orientation_id: u8,
     content_type_id: u8,
@@ -43,38 +52,38 @@ impl Template {
         let mut template = Self {
             bytes: [0; TEMPLATE_BYTES],
             len: FIXED_HEADER_BYTES as u8,
-            level_at: 0,
-            abs_send_time_at: 0,
-            transport_seq_at: 0,
+            level_shift: None,
+            abs_send_time_shift: None,
+            transport_seq_shift: None,
             playout_at: 0,
             orientation_id: 0,
             content_type_id: 0,
         };
         template.bytes[12..14].copy_from_slice(&0xbede_u16.to_be_bytes());
-        let mut end = FIXED_HEADER_BYTES + 4;
-        template.add(&mut end, ids.mid, mid.as_bytes());
+        let mut end = ELEMENTS_AT;
         match kind {
-            Kind::Audio => template.level_at = template.add(&mut end, ids.audio_level, &[0x7f]),
+            Kind::Audio => template.level_shift = template.add_moment(&mut end, ids.audio_level, 1),
             Kind::Video => {
-                template.abs_send_time_at = template.add(&mut end, ids.abs_send_time, &[0; 3]);
-                template.transport_seq_at = template.add(&mut end, ids.transport_cc, &[0; 2]);
+                template.abs_send_time_shift = template.add_moment(&mut end, ids.abs_send_time, 3);
+                template.transport_seq_shift = template.add_moment(&mut end, ids.transport_cc, 2);
                 template.playout_at = template.add(&mut end, ids.playout_delay, &playout.to_bytes());
                 let usable = |id: Option<u8>| id.filter(|id| (1..15).contains(id)).unwrap_or(0);
                 template.orientation_id = usable(ids.video_orientation);
                 template.content_type_id = usable(ids.content_type);
             }
         }
+        template.add(&mut end, ids.mid, mid.as_bytes());
         template.close(end);
         template
     }
 
     /// True where the same packet has the same header whenever it leaves.
     pub(crate) fn is_timeless(&self) -> bool {
-        self.abs_send_time_at == 0 && self.transport_seq_at == 0
+        self.abs_send_time_shift.is_none() && self.transport_seq_shift.is_none()
     }
 
     pub(crate) fn has_transport_seq(&self) -> bool {
-        self.transport_seq_at != 0
+        self.transport_seq_shift.is_some()
     }
 
     /// Packets carry it from now on, where it was negotiated.
@@ -84,10 +93,13 @@ impl Template {
         }
     }
 
+    /// See `room::ahead`.
+    pub(crate) fn read_ahead(&self) -> u64 {
+        u64::from(self.bytes[0] ^ self.bytes[TEMPLATE_BYTES - 1] ^ self.content_type_id)
+    }
+
     /// Appends the header of `packet` as this subscriber gets it.
     pub(crate) fn write(&self, out: &mut Vec<u8>, packet: &Packet, stamp: &Stamp) {
-        let mut bytes = self.bytes;
-        let extension_bit = bytes[0] & EXTENSION_BIT;
         let fields = RtpFields {
             marker: packet.marker,
             pt: Pt(stamp.pt),
@@ -95,21 +107,43 @@ impl Template {
             time: stamp.time,
             ssrc: Ssrc(stamp.ssrc),
         };
-        bytes[..FIXED_HEADER_BYTES].copy_from_slice(&fields.to_bytes());
-        bytes[0] |= extension_bit;
-        if let (Some(level), at @ 1..) = (packet.level, usize::from(self.level_at)) {
-            bytes[at] = level;
-        }
-        if let at @ 1.. = usize::from(self.abs_send_time_at) {
-            bytes[at..at + 3].copy_from_slice(&stamp.sent.to_bytes());
-        }
-        if let at @ 1.. = usize::from(self.transport_seq_at) {
-            bytes[at..at + 2].copy_from_slice(&stamp.transport_seq.to_be_bytes());
-        }
-        let last = [(self.orientation_id, packet.orientation), (self.content_type_id, packet.content_type)];
+        let first = fields.first_word() | u64::from(self.bytes[0] & EXTENSION_BIT) << 56;
+        let second = u64::from(stamp.ssrc) << 32 | self.word(8) & 0xffff_ffff;
         let start = out.len();
-        out.extend_from_slice(&bytes[..usize::from(self.len)]);
-        append_last(out, start, last);
+        out.extend_from_slice(&first.to_be_bytes());
+        out.extend_from_slice(&second.to_be_bytes());
+        out.extend_from_slice(&self.third_word(packet, stamp).to_be_bytes());
+        match usize::from(self.len) {
+            len @ ..=MOMENT_END => out.truncate(start + len),
+            len => out.extend_from_slice(&self.bytes[MOMENT_END..len]),
+        }
+        append_last(
+            out,
+            start,
+            [(self.orientation_id, packet.orientation), (self.content_type_id, packet.content_type)],
+        );
+    }
+
+    fn third_word(&self, packet: &Packet, stamp: &Stamp) -> u64 {
+        let at = |shift: Option<u8>, value: u32| shift.map_or(0, |shift| u64::from(value) << shift);
+        let [high, middle, low] = stamp.sent.to_bytes();
+        let sent = u32::from_be_bytes([0, high, middle, low]);
+        let level = u32::from(packet.level.unwrap_or(LEVEL_SILENT));
+        self.word(ELEMENTS_AT)
+            | at(self.level_shift, level)
+            | at(self.abs_send_time_shift, sent)
+            | at(self.transport_seq_shift, u32::from(stamp.transport_seq))
+    }
+
+    /// Eight bytes of the template.
+    fn word(&self, at: usize) -> u64 {
+        self.bytes[at..].first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+
+    /// An element of `len` bytes that each packet fills: at most eight bytes in all with their headings.
+    fn add_moment(&mut self, end: &mut usize, id: Option<u8>, len: usize) -> Option<u8> {
+        let at = self.add(end, id, &[0; 3][..len]);
+        (at != 0).then(|| 8 * (MOMENT_END - usize::from(at) - len) as u8)
     }
 
     /// Yields where the data begins; zero where it has no id or does not fit.
@@ -125,14 +159,14 @@ impl Template {
     }
 
     fn close(&mut self, end: usize) {
-        let data = end - FIXED_HEADER_BYTES - 4;
+        let data = end - ELEMENTS_AT;
         if data == 0 {
             return;
         }
         let words = data.div_ceil(4);
         self.bytes[0] = EXTENSION_BIT;
         self.bytes[15] = words as u8;
-        self.len = (FIXED_HEADER_BYTES + 4 + 4 * words) as u8;
+        self.len = (ELEMENTS_AT + 4 * words) as u8;
     }
 }
 
@@ -208,7 +242,7 @@ mod tests {
         let template = Template::new(Kind::Video, "17", &ALL, PlayoutDelay { min_ms: 0, max_ms: 4_000 });
         let got = read(&template, &packet());
         let sent = AbsSendTime::from_clock(Duration::from_secs(1)).to_bytes().to_vec();
-        let want = [(1, b"17".to_vec()), (5, sent), (6, vec![1, 2]), (7, vec![0, 1, 0x90])];
+        let want = [(5, sent), (6, vec![1, 2]), (7, vec![0, 1, 0x90]), (1, b"17".to_vec())];
         let last = [(8, vec![1]), (9, vec![2])];
         assert_eq!(got, want.into_iter().chain(last).collect::<Vec<_>>());
         assert!(!template.is_timeless() && template.has_transport_seq());
@@ -217,7 +251,7 @@ mod tests {
     #[test]
     fn audio_carries_nothing_that_depends_on_time() {
         let template = Template::new(Kind::Audio, "0", &ALL, PlayoutDelay { min_ms: 0, max_ms: 0 });
-        assert_eq!(read(&template, &packet()), [(1, b"0".to_vec()), (4, vec![0x85])]);
+        assert_eq!(read(&template, &packet()), [(4, vec![0x85]), (1, b"0".to_vec())]);
         assert!(template.is_timeless());
     }
 

@@ -147,6 +147,13 @@ impl Subscription {
         }
     }
 
+    /// See `room::ahead`.
+    pub(crate) fn read_ahead(&self) -> u64 {
+        let codec = self.codec.map_or(0, |called| called.pt);
+        let remote = self.remote.jitter.subsec_nanos();
+        self.munger.next().0 ^ self.template.read_ahead() ^ u64::from(self.octets ^ u32::from(codec) ^ remote)
+    }
+
     /// What must not be sealed again under the same keys.
     pub(crate) fn used(&self) -> Used {
         Used { next: self.munger.next(), rtx_next: self.rtx_next }

@@ -47,6 +47,11 @@ impl Default for RepairBudget {
 }
 
 impl RepairBudget {
+    /// See `room::ahead`.
+    pub(crate) fn read_ahead(&self) -> u64 {
+        self.bytes as u64
+    }
+
     /// `ratio`: bytes of repair for each byte of media.
     pub(crate) fn earn(&mut self, bytes: usize, ratio: f64) {
         self.bytes = (self.bytes + bytes as f64 * ratio).min(SAVED_MAX);

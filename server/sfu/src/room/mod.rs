@@ -1,5 +1,6 @@
 //! One room: its participants, what they publish and what they receive, and the loop that brings the one to the other.
 
+mod ahead;
 mod feedback;
 mod frames;
 mod media;
@@ -193,21 +194,24 @@ impl Room {
         let mut catches_up = false;
         let mut changed = Vec::new();
         let mut copied = Vec::new();
-        for subscription in &publication.subscribers {
-            let Some(subscription) = self.subscriptions.get_mut(*subscription) else { continue };
-            let connection = self.members.get_mut(subscription.member).and_then(|m| m.connection.as_mut());
-            let Some(connection) = connection else { continue };
-            let Some(mut outlet) = connection.outlet(context) else { continue };
-            match subscription.forward(publication, late_start, &mut outlet) {
-                Lacks::Keyframe => lacks_keyframe = true,
-                Lacks::Time => catches_up = true,
-                Lacks::Nothing => {}
-            }
-            if let Some(due) = connection.copies.next_due() {
-                copied.push((subscription.member, due));
-            }
-            if let Some(codec) = subscription.poll_unplayable() {
-                changed.push((subscription.member, codec));
+        for group in publication.subscribers.chunks(ahead::GROUP) {
+            ahead::read(&self.subscriptions, &self.members, group);
+            for subscription in group {
+                let Some(subscription) = self.subscriptions.get_mut(*subscription) else { continue };
+                let connection = self.members.get_mut(subscription.member).and_then(|m| m.connection.as_mut());
+                let Some(connection) = connection else { continue };
+                let Some(mut outlet) = connection.outlet(context) else { continue };
+                match subscription.forward(publication, late_start, &mut outlet) {
+                    Lacks::Keyframe => lacks_keyframe = true,
+                    Lacks::Time => catches_up = true,
+                    Lacks::Nothing => {}
+                }
+                if let Some(due) = connection.copies.next_due() {
+                    copied.push((subscription.member, due));
+                }
+                if let Some(codec) = subscription.poll_unplayable() {
+                    changed.push((subscription.member, codec));
+                }
             }
         }
         publication.pending.clear();

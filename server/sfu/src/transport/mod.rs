@@ -346,6 +346,12 @@ impl Transport {
         Ok(())
     }
 
+    /// See `room::ahead`.
+    pub(crate) fn read_ahead(&self) -> u64 {
+        let srtp = self.srtp.as_ref().map_or(0, |srtp| srtp.read_ahead());
+        srtp ^ u64::from(self.path().map_or(0, |path| path.remote.port()))
+    }
+
     /// Where media goes: the path that the client nominated last, or the one that it goes on from. `None` before
     /// `Connected`.
     pub fn path(&self) -> Option<Path> {

@@ -28,9 +28,9 @@ pub(super) enum Keys {
 #[derive(Debug)]
 pub(super) struct Gcm {
     rtp: LessSafeKey,
-    rtp_salt: [u8; 12],
+    rtp_salt: Salt,
     rtcp: LessSafeKey,
-    rtcp_salt: [u8; 12],
+    rtcp_salt: Salt,
 }
 
 /// AES_CM_128_HMAC_SHA1_80 (RFC 3711). The key objects are kept: making them costs more than using them.
@@ -60,26 +60,40 @@ impl Gcm {
         };
         Self {
             rtp: make(Label::RtpKey),
-            rtp_salt: derive(key, salt, Label::RtpSalt),
+            rtp_salt: Salt::new(derive(key, salt, Label::RtpSalt)),
             rtcp: make(Label::RtcpKey),
-            rtcp_salt: derive(key, salt, Label::RtcpSalt),
+            rtcp_salt: Salt::new(derive(key, salt, Label::RtcpSalt)),
         }
     }
 
     /// RFC 7714 section 8.1: two zero bytes, SSRC, rollover counter, sequence number; XOR salt.
     fn rtp_nonce(&self, ssrc: u32, index: u64) -> Nonce {
-        let mut iv = self.rtp_salt;
-        xor(&mut iv[2..6], &ssrc.to_be_bytes());
-        xor(&mut iv[6..12], &index.to_be_bytes()[2..]);
-        Nonce::assume_unique_for_key(iv)
+        self.rtp_salt.nonce(ssrc, index)
     }
 
     /// RFC 7714 section 9.1: two zero bytes, SSRC, two zero bytes, index; XOR salt.
     fn rtcp_nonce(&self, ssrc: u32, index: u32) -> Nonce {
-        let mut iv = self.rtcp_salt;
-        xor(&mut iv[2..6], &ssrc.to_be_bytes());
-        xor(&mut iv[8..12], &index.to_be_bytes());
-        Nonce::assume_unique_for_key(iv)
+        self.rtcp_salt.nonce(ssrc, u64::from(index))
+    }
+}
+
+/// Twelve bytes as one number, first byte highest.
+#[derive(Debug, Clone, Copy)]
+struct Salt(u128);
+
+impl Salt {
+    fn new(bytes: [u8; 12]) -> Self {
+        Self(bytes.iter().fold(0, |sum, byte| sum << 8 | u128::from(*byte)))
+    }
+
+    /// Two zero bytes, `ssrc`, 48 bits of `index`; XOR salt. Written in the pieces that it is read in: a read that spans
+    /// several writes waits until all writes before it are through, which at this place are those of the last packet.
+    fn nonce(self, ssrc: u32, index: u64) -> Nonce {
+        let number = self.0 ^ (u128::from(ssrc) << 48 | u128::from(index & 0xffff_ffff_ffff));
+        let mut bytes = [0; 12];
+        bytes[..8].copy_from_slice(&((number >> 32) as u64).to_be_bytes());
+        bytes[8..].copy_from_slice(&(number as u32).to_be_bytes());
+        Nonce::assume_unique_for_key(bytes)
     }
 }
 
@@ -107,6 +121,14 @@ fn cm_iv(salt: &[u8; 14], ssrc: u32, index: u64) -> [u8; 16] {
 }
 
 impl Keys {
+    /// See `room::ahead`.
+    pub(super) fn read_ahead(&self) -> u64 {
+        match self {
+            Self::Gcm(keys) => keys.rtp.algorithm().key_len() as u64 ^ keys.rtp_salt.0 as u64,
+            Self::Cm(keys) => u64::from(keys.rtp_salt[0]),
+        }
+    }
+
     /// Seals `buffer[start..]`, an RTP packet whose header has `header` bytes.
     pub(super) fn seal_rtp(&self, buffer: &mut Vec<u8>, start: usize, header: usize, ssrc: u32, index: u64) {
         match self {

@@ -109,6 +109,11 @@ impl Srtp {
         Ok(len)
     }
 
+    /// See `room::ahead`.
+    pub(super) fn read_ahead(&self) -> u64 {
+        self.send.read_ahead()
+    }
+
     /// `buffer[start..]` is an RTP packet with number `index`.
     pub(super) fn seal_rtp(&self, buffer: &mut Vec<u8>, start: usize, index: u64) {
         let Some(header) = rtp_header_len(&buffer[start..]) else { return };

@@ -4,8 +4,9 @@
 use crate::transport::Kind;
 use std::time::{Duration, Instant};
 
-/// What is waited for at least: a repair over an ordinary path, and for sound what reordering takes.
-const VIDEO_MIN: Duration = Duration::from_millis(200);
+/// What is waited for at least. For a picture, before anything is known of the path, about as long as the keyframe would take that is
+/// the other way on: to go on without a packet sooner makes the freeze no shorter. For sound what reordering takes.
+const VIDEO_MIN: Duration = Duration::from_millis(500);
 const AUDIO_MIN: Duration = Duration::from_millis(120);
 /// A call stands still meanwhile: what is later than this is lost.
 const MAX: Duration = Duration::from_millis(1_000);
@@ -69,12 +70,12 @@ mod tests {
         let ms = Duration::from_millis;
         let table = [
             // kind, round trip, jitter, late: hold
-            (Kind::Video, None, 0, 0, 200),
+            (Kind::Video, None, 0, 0, 500),
             (Kind::Audio, None, 0, 0, 120),
-            (Kind::Video, Some(50), 10, 0, 200),
+            (Kind::Video, Some(50), 10, 0, 500),
             (Kind::Audio, Some(50), 30, 0, 160),
-            (Kind::Video, Some(150), 20, 0, 340),
-            (Kind::Video, Some(50), 10, 400, 500),
+            (Kind::Video, Some(250), 40, 0, 580),
+            (Kind::Video, Some(50), 10, 480, 600),
             (Kind::Video, Some(400), 150, 0, 1_000),
             (Kind::Audio, Some(20), 160, 500, 625),
             (Kind::Video, None, 0, 5_000, 1_000),

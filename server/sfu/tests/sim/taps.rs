@@ -130,6 +130,23 @@ fn half_a_second_of_jitter_freezes_little() {
     holds_on(Leg { loss: 0.0, delay: ms(20), jitter: ms(500) });
 }
 
+/// Nothing is known of a path that was good until now: the first packets it loses or delays are waited for all the same.
+#[test]
+fn a_path_that_turns_bad_freezes_little() {
+    let (loss, jitter) = (Leg { loss: 0.3, ..Leg::GOOD }, Leg { jitter: ms(500), ..Leg::GOOD });
+    for (leg, most) in [(loss, ms(400)), (jitter, ms(100))] {
+        let frozen = (0..8).map(|seed| {
+            let mut world = tapped(seed, Leg::GOOD, 5);
+            (world.up, world.down) = (leg, leg);
+            world.run(ms(10_000));
+            let steps = frames(&world, Camera).windows(2).map(|two| two[1].1.at - two[0].1.at).collect::<Vec<_>>();
+            steps.into_iter().filter(|step| *step > ms(250)).sum::<Duration>()
+        });
+        let mean = frozen.sum::<Duration>() / 8;
+        assert!(mean <= most, "{mean:?} of 10 s on {leg:?}");
+    }
+}
+
 /// Players of a running stream, as the bridge serves them: who comes within 400 ms of a keyframe starts with it, for the
 /// others a second tap stands open until a keyframe comes, and there is one such tap at a time.
 #[test]

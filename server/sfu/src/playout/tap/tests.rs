@@ -106,9 +106,9 @@ fn a_hole_is_waited_for_and_then_passed_at_the_next_keyframe() {
         run.packet(seq, seq as u32 * 3_000, Codec::Vp8, true, payload);
         run.advance();
     }
-    assert_eq!((run.frames(), run.need.due), (2, Some(t + Duration::from_millis(200))));
+    assert_eq!((run.frames(), run.need.due), (2, Some(t + Duration::from_millis(500))));
     assert!(!run.need.keyframe, "the hole may be filled yet");
-    run.wait(Duration::from_millis(250));
+    run.wait(Duration::from_millis(550));
     assert!(run.need.keyframe && run.out.back() == Some(&FrameOutput::Tap(TAP, TapOutput::Lost)));
     run.packet(6, 18_000, Codec::Vp8, true, &key);
     run.advance();

@@ -1,6 +1,6 @@
 //! One user in one room, and the connection that carries its media.
 
-use crate::bandwidth::{Bounds, DownlinkPath, Least, Throughput, UplinkEstimate};
+use crate::bandwidth::{Bounds, DownlinkPath, Least, Throughput, Told, UplinkEstimate};
 use crate::context::Context;
 use crate::egress::{Outlet, Used};
 use crate::ingress::Inbound;
@@ -24,6 +24,9 @@ const USED_MAX: usize = 1_000;
 const PLAN_INTERVAL: Duration = Duration::from_millis(100);
 /// A subscriber's path is taken to bear this much until a queue shows on it.
 const DOWNLINK_MAX_BPS: u64 = 100_000_000;
+/// Of a viewer's path, for sound; and what is left for pictures at least.
+const SOUND_BPS: u64 = 60_000;
+const PICTURES_MIN_BPS: u64 = 60_000;
 /// The shortest round trip is that of this time, the recent one of this.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(30);
 const RECENT_WINDOW: Duration = Duration::from_secs(2);
@@ -72,8 +75,8 @@ pub(crate) struct Connection {
     pub(crate) automatic: Option<Option<ParticipantId>>,
     pub(crate) uplink: UplinkEstimate,
     pub(crate) uplink_updated: Option<Instant>,
-    /// By the last REMB, bit/s.
-    pub(crate) told_bps: u64,
+    /// By the last REMB.
+    pub(crate) told: Told,
     /// Smoothed.
     pub(crate) round_trip: Option<Duration>,
     /// The shortest of late, microseconds: without what jitter adds.
@@ -84,8 +87,10 @@ pub(crate) struct Connection {
     /// How it is sent to, and when that was decided.
     pub(crate) plan: SendPlan,
     planned: Option<Instant>,
-    /// What its path bears, bit/s, and what is sent on it for the first time.
+    /// What its path bears, bit/s, and what of that each picture may take: the most there is until a queue showed.
     pub(crate) downlink_bps: u64,
+    pub(crate) picture_bps: u64,
+    /// What is sent on it for the first time.
     media: Throughput,
     /// The same of pictures of feeds alone, whose publishers cannot be asked for less.
     fed: Throughput,
@@ -142,7 +147,7 @@ impl Connection {
             automatic: None,
             uplink: UplinkEstimate::new(context.now, bounds),
             uplink_updated: None,
-            told_bps: 0,
+            told: Told::default(),
             round_trip: None,
             shortest: Least::new(context.now, SHORTEST_WINDOW),
             recent_round_trip: Least::new(context.now, RECENT_WINDOW),
@@ -153,6 +158,7 @@ impl Connection {
             plan: SendPlan::CALM,
             planned: None,
             downlink_bps: DOWNLINK_MAX_BPS,
+            picture_bps: u64::MAX,
             media: Throughput::default(),
             fed: Throughput::default(),
             pace: None,
@@ -287,6 +293,13 @@ impl Connection {
         if congested {
             self.budget.limit(plan::REPAIR_CONGESTED_BYTES);
         }
+    }
+
+    /// What publishers of so many pictures are asked to send. After `make_plan`.
+    pub(crate) fn share_among(&mut self, pictures: usize) {
+        let bears = (self.downlink_bps as f64 * plan::media_share(self.plan)) as u64;
+        let each = bears.saturating_sub(SOUND_BPS).max(PICTURES_MIN_BPS) / pictures.max(1) as u64;
+        self.picture_bps = if self.downlink_bps < DOWNLINK_MAX_BPS { each } else { u64::MAX };
     }
 
     /// Fits pictures of feeds to the path: so many tracks that bring so many bits per second together. After `make_plan`.

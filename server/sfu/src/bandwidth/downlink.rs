@@ -6,7 +6,7 @@ use super::least::Least;
 use super::policer::{Limit, Policer};
 use super::rate::RateControl;
 use super::throughput::Throughput;
-use super::{Bounds, JITTER_SHARE, Usage};
+use super::{Bounds, DROPS_FOR, DROPS_UNTIL, FEW, JITTER_SHARE, JITTER_SHARE_FEW, Usage};
 use carillon_proto::rtcp::Twcc;
 use std::time::{Duration, Instant};
 
@@ -44,13 +44,6 @@ const CHANCE_WEIGHT: f64 = 0.15;
 const USUAL_WEIGHT: f64 = 0.02;
 /// More than chance takes by this share: a full queue drops.
 const OVERFLOW: f64 = 0.03;
-/// A path on which a queue dropped has one that stands again, for this time: who forgets it lets it fill once more.
-const DROPS_FOR: Duration = Duration::from_secs(60);
-/// Where all packets wait though so much less is sent than when it dropped, it is not what is sent that they wait for.
-const DROPS_UNTIL: f64 = 0.4;
-/// So few packets a second, as sound alone has: with jitter, some moments have no fast one.
-const FEW: u64 = 65;
-const JITTER_SHARE_FEW: i64 = 2;
 /// A queue that holds up every packet by this much is one, whatever it drops.
 const DEEP_US: i64 = 1_200_000;
 /// Beyond this loss what came says little about what was sent.

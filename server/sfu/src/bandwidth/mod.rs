@@ -30,8 +30,13 @@ const BASE_WINDOW: Duration = Duration::from_secs(10);
 const RECENT_WINDOW: Duration = Duration::from_millis(500);
 /// The same on a path that is known to drop: its queue is seen before it is full.
 const QUICK_WINDOW: Duration = Duration::from_millis(120);
-/// A path on which a queue dropped is known to for this time.
-const DROPS_FOR: Duration = Duration::from_secs(20);
+/// A path on which a queue dropped is known to for this time: who forgets it lets it fill once more.
+const DROPS_FOR: Duration = Duration::from_secs(60);
+/// Where all packets wait though so much less is sent than when it dropped, it is not what is sent that they wait for.
+const DROPS_UNTIL: f64 = 0.4;
+/// So few packets a second, as sound alone has: with jitter, some moments have no fast one.
+const FEW: u64 = 65;
+const JITTER_SHARE_FEW: i64 = 2;
 /// After a queue has drained, losses are still counted as its own for this time.
 const CONGESTED_FOR: Duration = Duration::from_secs(2);
 /// More than chance takes by this share: a full queue drops.
@@ -43,6 +48,8 @@ const STANDING_US: i64 = 40_000;
 const CHANCE_WEIGHT: f64 = 0.05;
 /// Of 30 packets with even jitter one in a thousand times none is within this part of the fastest.
 const JITTER_SHARE: i64 = 4;
+/// A rise is told after this time.
+const RISE_AFTER: Duration = Duration::from_millis(250);
 
 /// Bounds of an estimate, bit/s.
 #[derive(Debug, Clone, Copy)]
@@ -69,11 +76,31 @@ pub(crate) struct UplinkEstimate {
     latest: Least,
     /// When a queue was seen to stand last.
     stood: Option<Instant>,
-    /// When a queue dropped last.
-    dropped: Option<Instant>,
+    /// When a queue dropped last, and what came then, bit/s.
+    dropped: Option<(Instant, u64)>,
     loss_by_chance: f64,
-    /// What the publisher was told last, bit/s.
-    told: Option<u64>,
+}
+
+/// What a publisher was told that its video may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told {
+    /// Bit/s.
+    pub(crate) bps: u64,
+    at: Option<Instant>,
+}
+
+impl Told {
+    pub(crate) fn new(now: Instant, bps: u64) -> Self {
+        Self { bps, at: Some(now) }
+    }
+
+    /// Whether it is to be told without waiting for its usual time that it may take `bps`. As libwebrtc: a fall by 3 % at
+    /// once. A rise in steps that are no leap: a leap past what the path bears fills its queue before anybody sees it.
+    pub(crate) fn differs(&self, now: Instant, bps: u64) -> bool {
+        let Some(at) = self.at else { return true };
+        let percent = self.bps / 100;
+        bps < 97 * percent || bps > 102 * percent && now.saturating_duration_since(at) >= RISE_AFTER
+    }
 }
 
 /// What the delay says of the path.
@@ -100,7 +127,6 @@ impl UplinkEstimate {
             stood: None,
             dropped: None,
             loss_by_chance: 0.0,
-            told: None,
         }
     }
 
@@ -114,8 +140,8 @@ impl UplinkEstimate {
     }
 
     /// Moves the estimate on; several times a second. `loss_ratio`: of what was sent, so that what came tells what was
-    /// sent. True where the publisher is to be told at once.
-    pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>, loss_ratio: f64) -> bool {
+    /// sent.
+    pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>, loss_ratio: f64) {
         let came = self.throughput.bits_per_second(now);
         let stands = self.queue_stands(now);
         if stands {
@@ -123,7 +149,11 @@ impl UplinkEstimate {
         }
         let drops = stands && loss_ratio > self.loss_by_chance + OVERFLOW;
         if drops {
-            self.dropped = Some(now);
+            self.dropped = Some((now, came.unwrap_or(0)));
+        } else if stands
+            && self.dropped.is_some_and(|(_, bps)| (self.rate.estimate() as f64) < DROPS_UNTIL * bps as f64)
+        {
+            self.dropped = None;
         }
         // What a full queue drops was sent, and more than the path bears.
         let by_chance = if self.is_congested(now) { loss_ratio.min(self.loss_by_chance) } else { loss_ratio };
@@ -134,13 +164,16 @@ impl UplinkEstimate {
         let usage = match self.trend.usage() {
             // Delay that rises while some packets are as fast as ever is jitter.
             Usage::Over if !stands => Usage::Normal,
-            // A queue that is full grows no more; it drops.
-            Usage::Normal if drops => Usage::Over,
+            // A queue that is full grows no more; it drops, and does so again.
+            Usage::Normal if stands && self.drops(now) => Usage::Over,
             usage @ (Usage::Over | Usage::Normal | Usage::Under) => usage,
         };
         self.rate.update(now, usage, sent, round_trip);
-        // As libwebrtc: a fall by 3 % is told at once, anything else at leisure.
-        self.told.is_none_or(|told| self.rate.estimate() < told / 100 * 97)
+    }
+
+    /// A queue dropped on the path, not long ago.
+    fn drops(&self, now: Instant) -> bool {
+        self.dropped.is_some_and(|(at, _)| now.saturating_duration_since(at) < DROPS_FOR)
     }
 
     /// A queue stood on the path within the last moments: what is lost may be lost in it.
@@ -163,15 +196,17 @@ impl UplinkEstimate {
         self.latest.note(now, sent_us - came_us);
     }
 
-    fn queue_stands(&self, now: Instant) -> bool {
-        let drops = self.dropped.is_some_and(|at| now.saturating_duration_since(at) < DROPS_FOR);
-        let recent = if drops { &self.quick } else { &self.recent };
-        stands(recent, &self.latest, &self.base, STANDING_US, JITTER_SHARE)
+    fn queue_stands(&mut self, now: Instant) -> bool {
+        if !self.drops(now) {
+            return stands(&self.recent, &self.latest, &self.base, STANDING_US, JITTER_SHARE);
+        }
+        let few = self.throughput.packets(now) < FEW;
+        let share = if few { JITTER_SHARE_FEW } else { JITTER_SHARE };
+        stands(&self.quick, &self.latest, &self.base, STANDING_US, share)
     }
 
-    /// Bits per second; the caller tells the publisher.
-    pub(crate) fn tell(&mut self) -> u64 {
-        self.told = Some(self.rate.estimate());
+    /// Bits per second.
+    pub(crate) fn estimate(&self) -> u64 {
         self.rate.estimate()
     }
 }
@@ -197,7 +232,7 @@ mod tests {
         let mut estimate = UplinkEstimate::new(t, BOUNDS);
         let (mut sent_us, mut free_us) = (0u64, 0u64);
         let mut out = Vec::new();
-        let mut told = estimate.tell();
+        let mut told = Told::new(t, estimate.estimate());
         let mut noise = 0u64;
         for ms in (0..seconds * 1_000).step_by(5) {
             while sent_us < (ms + 5) * 1_000 {
@@ -208,10 +243,14 @@ mod tests {
                 let sent = AbsSendTime::from_clock(Duration::from_micros(sent_us));
                 let arrival = t + Duration::from_micros(free_us + 20_000 + jitter);
                 estimate.handle_packet(arrival, Some(sent), 1_200);
-                sent_us += bits * 1_000_000 / told.min(wish);
+                sent_us += bits * 1_000_000 / told.bps.min(wish);
             }
-            if ms % 50 == 0 && estimate.update(t + Duration::from_millis(ms + 20), None, 0.0) || ms % 1_000 == 0 {
-                told = estimate.tell();
+            let now = t + Duration::from_millis(ms + 20);
+            if ms % 50 == 0 {
+                estimate.update(now, None, 0.0);
+            }
+            if told.differs(now, estimate.estimate()) {
+                told = Told::new(now, estimate.estimate());
             }
             if ms % 1_000 == 995 {
                 out.push(estimate.rate.estimate());

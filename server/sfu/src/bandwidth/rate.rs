@@ -8,10 +8,14 @@ use std::time::{Duration, Instant};
 const BETA: f64 = 0.85;
 /// Growth in a second while the limit is far.
 const GROWTH: f64 = 0.08;
-/// Growth in a second until the first overuse, and on a path that got wider: nobody waits for a good picture.
+/// Growth in a second until the first overuse: on a good path nobody waits for a good picture.
 const GROWTH_FIRST: f64 = 0.5;
+/// The same on a path that got wider.
+const GROWTH_WIDER: f64 = 0.25;
 /// No path brings more than it bears: so much more than what was too much before, in a whole second, and it got wider.
 const WIDER: f64 = 1.1;
+/// What each overuse leaves of the most that came at earlier ones: some show before the path is full.
+const MOST_KEPT: f64 = 0.95;
 /// Growth in a second near a rate that was too much before, bit/s: about a packet in a response time.
 const STEP: f64 = 60_000.0;
 /// Overuse within this time of a fall is the same one, still draining.
@@ -25,13 +29,15 @@ pub(super) struct RateControl {
     decreased: Option<Instant>,
     /// Smoothed throughput at which overuse showed.
     limit: Option<f64>,
+    /// The most of late at which it showed.
+    most: f64,
     /// More came than that since.
     wider: bool,
 }
 
 impl RateControl {
     pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, bps: bounds.start as f64, updated: None, decreased: None, limit: None, wider: false }
+        Self { bounds, bps: bounds.start as f64, updated: None, decreased: None, limit: None, most: 0.0, wider: false }
     }
 
     pub(super) fn estimate(&self) -> u64 {
@@ -57,20 +63,23 @@ impl RateControl {
         self.limit = Some(self.limit.map_or(measured, |limit| limit + 0.25 * (measured - limit)));
         self.bps = self.bps.min(BETA * measured);
         self.decreased = Some(now);
+        self.most = measured.max(MOST_KEPT * self.most);
         self.wider = false;
     }
 
     /// Never above half as much again as really comes in: an estimate that nobody tested is a guess.
     fn increase(&mut self, elapsed: Duration, throughput: Option<u64>) {
         let Some(measured) = throughput.map(|bps| bps as f64) else { return };
-        if self.limit.is_some_and(|limit| measured > WIDER * limit) {
+        if self.limit.is_some() && measured > WIDER * self.most {
             (self.limit, self.wider) = (None, true);
         }
         let seconds = elapsed.as_secs_f64();
         let near = self.limit.is_some_and(|limit| (0.7..1.3).contains(&(self.bps / limit.max(1.0))));
         let grown = if near {
             self.bps + STEP * seconds
-        } else if self.wider || self.decreased.is_none() {
+        } else if self.wider {
+            self.bps * (1.0 + GROWTH_WIDER * seconds)
+        } else if self.decreased.is_none() {
             self.bps * (1.0 + GROWTH_FIRST * seconds)
         } else {
             self.bps * (1.0 + GROWTH * seconds) + 1_000.0 * seconds
@@ -114,7 +123,7 @@ mod tests {
     fn a_path_that_got_wider_is_used_within_seconds() {
         let seen = run(|tenth| if tenth < 200 { 600e3 } else { 5e6 });
         assert!(seen[5..20].iter().all(|bps| (400_000..680_000).contains(bps)), "{seen:?}");
-        assert!(seen[26] >= 1_500_000, "{seen:?}");
+        assert!(seen[28] >= 1_500_000, "{seen:?}");
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Room {
         }
     }
 
-    fn handle_block(&mut self, context: &Context, member: u32, block: &ReportBlock) {
+    fn handle_block(&mut self, context: &mut Context, member: u32, block: &ReportBlock) {
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
         let Some(key) = connection.outgoing.get(&block.ssrc.0).copied() else { return };
         let now = context.ntp().compact();
@@ -124,12 +124,11 @@ impl Room {
         connection.downlink.handle_feedback(context.now, feedback, &mut arrived);
         context.stats.repairs_spared += connection.copies.cancel(arrived);
         self.plan_downlink(context, member);
-        self.tell_publishers(context, member);
     }
 
     /// Plans how a subscriber is sent to, and tells its players how long to wait for what comes late, here or on the way
-    /// from the publisher.
-    fn plan_downlink(&mut self, context: &Context, member: u32) {
+    /// from the publisher, and its publishers what they may send.
+    fn plan_downlink(&mut self, context: &mut Context, member: u32) {
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
         if !connection.plan_due(context.now) {
             return;
@@ -147,7 +146,9 @@ impl Room {
                 fed_bps += p.bits_per_second(context.now);
             }
         }
+        let pictures = subscriptions().filter(|s| s.kind == Kind::Video && s.publication.is_some()).count();
         connection.make_plan(context.now, reported);
+        connection.share_among(pictures);
         connection.pace_feeds(context.now, fed, fed_bps);
         for key in connection.outgoing.values() {
             let Some(subscription) = self.subscriptions.get_mut(*key) else { continue };
@@ -155,6 +156,7 @@ impl Room {
             let needed = plan::playout_delay(publication.lateness(), connection.plan.repair_time);
             subscription.need_playout(context.now, needed);
         }
+        self.tell_publishers(context, member);
     }
 
     fn handle_extended(&mut self, context: &Context, member: u32, report: &Xr<'_>) {

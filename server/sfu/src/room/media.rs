@@ -2,10 +2,10 @@
 
 use super::Room;
 use super::report::path_state;
+use crate::bandwidth::Told;
 use crate::context::{Context, Timer};
 use crate::ingress::{Carriage, Elements, Publication, Received, Taken};
 use crate::participant::Connection;
-use crate::recovery::plan;
 use crate::transport::{Codec, Kind};
 use crate::{DropReason, Event, ParticipantId, Path};
 use carillon_proto::gateway::TrackName;
@@ -16,10 +16,6 @@ use std::time::Duration;
 
 /// Between two updates of an uplink estimate: often enough to catch a growing queue.
 const ESTIMATE_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Of a viewer's path, for sound; and what is left for pictures at least.
-const SOUND_BPS: u64 = 60_000;
-const VIDEO_MIN_BPS: u64 = 60_000;
 
 /// A decrypted packet with its header read.
 struct Opened<'a> {
@@ -135,54 +131,53 @@ impl Room {
         }
         connection.uplink_updated = Some(now);
         let path = path_state(connection, &self.publications, now);
-        if connection.uplink.update(now, path.round_trip, path.video_loss.unwrap_or(0.0)) {
-            self.send_remb(context, member);
-        }
+        connection.uplink.update(now, path.round_trip, path.video_loss.unwrap_or(0.0));
+        self.tell_publisher(context, member);
     }
 
     /// Tells a publisher what its video may take: by its own path, and the widest one of its viewers.
     pub(super) fn send_remb(&mut self, context: &mut Context, member: u32) {
-        let limit = self.viewer_limit(member);
+        let bitrate_bps = self.video_limit(member);
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
         let sources = video_sources(connection, |key| self.publications.get(key));
         if sources.is_empty() {
             return;
         }
-        let bitrate_bps = connection.uplink.tell().min(limit);
-        connection.told_bps = bitrate_bps;
+        connection.told = Told::new(context.now, bitrate_bps);
         connection.send_feedback(context, |out, ssrc| rtcp::remb::write(out, ssrc, bitrate_bps, &sources));
     }
 
-    /// What the widest way to a publisher's viewers bears of its video, bit/s: a narrow path slows nobody else.
-    fn viewer_limit(&self, member: u32) -> u64 {
-        let connection = self.members.get(member).and_then(|m| m.connection.as_ref());
-        let sections = connection.iter().flat_map(|c| &c.inbound);
-        let video = sections.filter_map(|s| self.publications.get(s.publication)).filter(|p| p.kind == Kind::Video);
-        let viewers = video.flat_map(|p| &p.subscribers).filter_map(|s| self.subscriptions.get(*s));
-        viewers.map(|viewer| self.view_limit(viewer.member)).max().unwrap_or(u64::MAX)
+    /// Bit/s: what a publisher's own path bears, and the widest one of its viewers; a narrow path slows nobody else.
+    fn video_limit(&self, member: u32) -> u64 {
+        let Some(connection) = self.members.get(member).and_then(|m| m.connection.as_ref()) else { return 0 };
+        let sections = connection.inbound.iter().filter_map(|s| self.publications.get(s.publication));
+        let viewers = sections.filter(|p| p.kind == Kind::Video).flat_map(|p| &p.subscribers);
+        let mut widest = None;
+        for viewer in viewers.filter_map(|s| self.subscriptions.get(*s)) {
+            let viewer = self.members.get(viewer.member).and_then(|m| m.connection.as_ref());
+            widest = widest.max(Some(viewer.map_or(u64::MAX, |v| v.picture_bps)));
+            if widest == Some(u64::MAX) {
+                break;
+            }
+        }
+        connection.uplink.estimate().min(widest.unwrap_or(u64::MAX))
     }
 
-    /// What the way to a viewer bears of each picture, bit/s.
-    fn view_limit(&self, member: u32) -> u64 {
-        let Some(viewer) = self.members.get(member).and_then(|m| m.connection.as_ref()) else { return u64::MAX };
-        let seen = viewer.outgoing.values().filter_map(|key| self.subscriptions.get(*key));
-        let pictures = seen.filter(|s| s.kind == Kind::Video && s.publication.is_some()).count().max(1);
-        let bears = viewer.downlink_bps as f64 * plan::media_share(viewer.plan);
-        (bears as u64).saturating_sub(SOUND_BPS).max(VIDEO_MIN_BPS) / pictures as u64
+    /// Where it may take less than it was told, or much more.
+    fn tell_publisher(&mut self, context: &mut Context, member: u32) {
+        let told = self.members.get(member).and_then(|m| m.connection.as_ref()).map(|c| c.told);
+        if told.is_some_and(|told| told.differs(context.now, self.video_limit(member))) {
+            self.send_remb(context, member);
+        }
     }
 
-    /// After a plan for a viewer: its publishers hear at once of a path that got much narrower.
+    /// After a plan for a viewer: its publishers hear soon how its path changed.
     pub(super) fn tell_publishers(&mut self, context: &mut Context, viewer: u32) {
         let connection = self.members.get(viewer).and_then(|m| m.connection.as_ref());
         let seen = connection.iter().flat_map(|c| c.outgoing.values()).filter_map(|key| self.subscriptions.get(*key));
         let seen = seen.filter(|s| s.kind == Kind::Video).filter_map(|s| self.publications.get(s.publication?));
         let owners: Vec<u32> = seen.filter_map(|p| self.by_id.get(&p.owner).copied()).collect();
-        for owner in owners {
-            let told = self.members.get(owner).and_then(|m| m.connection.as_ref()).map_or(0, |c| c.told_bps);
-            if self.viewer_limit(owner) < told / 100 * 97 {
-                self.send_remb(context, owner);
-            }
-        }
+        owners.into_iter().for_each(|owner| self.tell_publisher(context, owner));
     }
 }
 

@@ -250,7 +250,7 @@ impl Room {
             burst_packets: on.iter().map(|p| p.burst_packets()).fold(0.0, f64::max).round() as u16,
             round_trip_ms: path.round_trip.map_or(0, quality::millis),
             jitter_ms: quality::millis(path.jitter),
-            kbps: kbps(connection.told_bps),
+            kbps: kbps(connection.told.bps),
             nack_interval_ms: on.iter().map(|p| p.nack_plan().interval).min().map_or(0, quality::millis),
             nack_copies: on.iter().map(|p| p.nack_plan().copies).max().unwrap_or(0),
             congested: connection.uplink.is_congested(now),

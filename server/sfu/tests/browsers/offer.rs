@@ -80,7 +80,6 @@ fn streams(audio: &Section, video: &Section) -> Answered {
         rtx_ssrc: video.ssrcs.get(1).map(|stream| stream.ssrc),
         rtx_time,
         audio_nack: opus.is_some_and(|opus| opus.feedback.iter().any(|line| line == "nack")),
-        // Chromium 156 was seen to measure no round trip as a player, whatever the answer says of `rcvr-rtt`.
-        receiver_rtt: false,
+        receiver_rtt: video.rtcp_xr.as_deref().is_some_and(|xr| xr.contains("rcvr-rtt")),
     }
 }

@@ -34,6 +34,8 @@ const SETTLE_US: i64 = 150_000;
 const UNTOLD_US: i64 = 2_000_000;
 /// The same where feedback itself comes late, beyond how late.
 const SETTLE_HEARD_US: i64 = 50_000;
+/// Where nothing came for longer, what came before says nothing of a queue: browsers tell each 250 ms at least.
+const FRESH_FOR: Duration = Duration::from_millis(400);
 /// Without feedback for this long nothing is known any more: the numbered streams have ended.
 const KNOWN_FOR: Duration = Duration::from_secs(5);
 /// After a queue has drained, losses are still its own for this time: loss is smoothed.
@@ -71,6 +73,8 @@ pub(crate) struct DownlinkPath {
     /// From arrivals to hearing of them, and negated, on clocks that differ by what does not change.
     heard: Least,
     heard_latest: Least,
+    /// When feedback told of an arrival last.
+    came: Option<Instant>,
     /// The newest number that has arrived, and the newest that feedback has spoken of.
     front: Option<u16>,
     told: Option<u16>,
@@ -169,6 +173,7 @@ impl DownlinkPath {
             latest: Least::new(now, RECENT_WINDOW),
             heard: Least::new(now, RECENT_WINDOW),
             heard_latest: Least::new(now, RECENT_WINDOW),
+            came: None,
             front: None,
             told: None,
             goodput: Throughput::default(),
@@ -256,7 +261,7 @@ impl DownlinkPath {
 
     /// Moves the estimate on; several times a second. Yields what the path bears, bit/s: the bound until it was too much.
     pub(crate) fn update(&mut self, now: Instant, round_trip: Option<Duration>) -> u64 {
-        let stands = self.is_known(now) && self.stands(now);
+        let stands = self.stands(now);
         if stands {
             self.stood = Some(now);
         }
@@ -306,6 +311,9 @@ impl DownlinkPath {
 
     /// Every packet of late waits longer than jitter explains; on a path that is known to drop, every one of a moment.
     fn stands(&mut self, now: Instant) -> bool {
+        if self.came.is_none_or(|at| now.saturating_duration_since(at) >= FRESH_FOR) {
+            return false;
+        }
         if !self.drops(now) {
             return super::stands(&self.recent, &self.latest, &self.base, STANDING_US, JITTER_SHARE);
         }
@@ -336,6 +344,7 @@ impl DownlinkPath {
 
     /// In order of arrival. Patience rises at once and falls slowly: a late packet in a while keeps what it needs.
     fn note_arrival(&mut self, now: Instant, seq: u16, delay_us: i64) {
+        self.came = Some(now);
         self.base.note(now, delay_us);
         self.recent.note(now, delay_us);
         self.quick.note(now, delay_us);

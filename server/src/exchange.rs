@@ -50,6 +50,8 @@ struct Seat {
     room: RoomId,
     session: Option<SessionId>,
     worker: usize,
+    /// It was taken for connections by RTMP, which get nothing from the worker.
+    by_stream: bool,
 }
 
 #[derive(Debug)]
@@ -102,9 +104,25 @@ impl Exchange {
     ) -> Step {
         let (key, worker) = self.place(app, &room, seat);
         self.by_user.insert((app, room.clone(), user.clone()), seat);
-        self.seats.insert(seat, Seat { app, user, room, session, worker });
+        self.seats.insert(seat, Seat { app, user, room, session, worker, by_stream: false });
         let privileges = privileges(may);
         Step::ToWorker(worker, sfu::Command::Join { room: key, participant: participant(seat), privileges })
+    }
+
+    /// As `entered`, for connections by RTMP.
+    pub fn attached(&mut self, seat: SeatId, app: AppId, user: UserId, room: RoomId, may: Privileges) -> Step {
+        let step = self.entered(seat, app, user, room, None, may);
+        if let Some(seat) = self.seats.get_mut(&seat) {
+            seat.by_stream = true;
+        }
+        step
+    }
+
+    /// Whether somebody in this room may take media of the worker.
+    pub fn has_takers(&self, app: AppId, room: &RoomId) -> bool {
+        let place = self.places.get(&(app, room.clone()));
+        let mut seats = place.into_iter().flat_map(|place| &place.seats);
+        seats.any(|seat| self.seats.get(seat).is_some_and(|seat| !seat.by_stream))
     }
 
     pub fn seat_closed(&mut self, seat: SeatId) -> Option<Step> {

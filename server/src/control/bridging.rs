@@ -1,5 +1,6 @@
 //! Which streams are carried between RTMP and a room: those that a connection publishes while its publisher sits in the
-//! room, and those that players want of somebody who sits there and publishes otherwise.
+//! room, from when somebody sits there who may see them; and those that players want of somebody who sits there and
+//! publishes otherwise.
 
 use super::thread::{Control, Release};
 use crate::bridge::Order;
@@ -32,9 +33,13 @@ pub(super) struct Bridging {
 }
 
 impl Known {
-    fn order(self, seat: Option<SeatId>) -> Ordered {
+    /// `company`: somebody in the room takes media of the worker. What was begun for such goes on without.
+    fn order(self, seat: Option<SeatId>, company: bool) -> Ordered {
         match seat {
-            Some(seat) if self.published => Ordered::Publish(seat),
+            Some(seat) if self.published && (company || self.ordered == Ordered::Publish(seat)) => {
+                Ordered::Publish(seat)
+            }
+            Some(_) if self.published => Ordered::Nothing,
             Some(seat) if self.wanted => Ordered::Play(seat),
             Some(_) | None => Ordered::Nothing,
         }
@@ -62,11 +67,24 @@ impl Control {
         }
     }
 
+    /// Somebody came who may see what others publish.
+    pub(super) fn order_streams_around(&mut self, seat: SeatId) {
+        let Some((app, room, _)) = self.exchange.whose(seat) else { return };
+        let of_room = |key: &&StreamKey| (key.app, &key.room) == (app, &room);
+        // The least of all names.
+        let Some(publisher) = UserId::new("-") else { return };
+        let first = StreamKey { app, room: room.clone(), publisher, screen: false };
+        let streams = self.bridging.streams.range(first..).map(|(key, _)| key);
+        let streams: Vec<_> = streams.take_while(of_room).cloned().collect();
+        streams.into_iter().for_each(|stream| self.order_stream(stream));
+    }
+
     /// Brings what is ordered to what is known.
     fn order_stream(&mut self, stream: StreamKey) {
         let seat = self.exchange.seat_of(stream.app, &stream.room, &stream.publisher);
+        let company = self.exchange.has_takers(stream.app, &stream.room);
         let Some(known) = self.bridging.streams.get_mut(&stream) else { return };
-        let wanted = known.order(seat);
+        let wanted = known.order(seat, company);
         let before = std::mem::replace(&mut known.ordered, wanted);
         if !known.published && !known.wanted {
             self.bridging.streams.remove(&stream);

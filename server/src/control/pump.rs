@@ -208,6 +208,7 @@ impl Control {
                 let step = self.exchange.entered(seat, app, user.clone(), room.room.clone(), Some(session), may);
                 self.step(now, step);
                 self.order_streams_of(app, &room.room, &user);
+                self.order_streams_around(seat);
                 self.sessions.reply(now, session, re, Ok(json!(room)));
             }
             call::Output::EnteredWithoutSession { request, seat, room, may } => {

@@ -129,7 +129,7 @@ impl Control {
         let Some((admission, mut stream)) = self.streams.asked.remove(&request) else { return };
         if !self.exchange.is_placed(seat) {
             let (app, user, room) = (stream.key.app, stream.user.clone(), stream.key.room.clone());
-            let join = self.exchange.entered(seat, app, user.clone(), room.clone(), None, may);
+            let join = self.exchange.attached(seat, app, user.clone(), room.clone(), may);
             self.step(now, join);
             self.order_streams_of(app, &room, &user);
         }

@@ -120,6 +120,7 @@ impl Control {
         let join = self.exchange.entered(seat, app, user.clone(), room.clone(), None, may);
         self.step(now, join);
         self.order_streams_of(app, &room, &user);
+        self.order_streams_around(seat);
         let name = self.whips.name_seat(Resource { app, user, room, seat });
         if let Some(pending) = self.whips.pending.get_mut(&request) {
             pending.resource = Some(name);

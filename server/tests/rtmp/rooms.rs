@@ -42,6 +42,22 @@ async fn others_hear_of_a_publisher_and_of_its_end() {
 }
 
 #[tokio::test]
+async fn stream_is_carried_into_its_room_from_when_somebody_sits_there_who_may_see_it() {
+    let scene = Scene::new();
+    let _publisher = Ffmpeg::publish(&rtmp_address(&scene.server, ROOM, "amy", "amy"));
+    let player = Ffmpeg::play(&rtmp_address(&scene.server, ROOM, "amy", "eve"));
+    player.decoded(40);
+    let pictures = "bridge_pictures_total{direction=\"to_room\"}";
+    assert_eq!(scene.metric(pictures), 0.0, "players by RTMP take nothing from the room");
+    let mut watcher = Client::sign_in(&scene.server, "ben").await;
+    watcher.ok("room.enter", json!({"room": ROOM})).await;
+    scene.await_metric(pictures, |pictures| pictures > 10.0);
+    watcher.ok("room.leave", json!({"room": ROOM})).await;
+    let before = scene.metric(pictures);
+    scene.await_metric(pictures, |pictures| pictures > before + 10.0);
+}
+
+#[tokio::test]
 async fn publisher_belongs_to_the_seat_of_its_user() {
     let scene = Scene::with(&[("CALL_GRACE_MS", "1000")]);
     let mut watcher = Client::sign_in(&scene.server, "ben").await;

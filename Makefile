@@ -12,7 +12,7 @@
 # make rtmp   a phone (ffmpeg) and browsers in one call: delays and lips, and a page behind a bad network, with the bounds of an idle machine
 # make rtmp-tools  ffmpeg, GStreamer, rtmpdump and nginx-rtmp publish and play in all their ways (about 3 minutes), as a table
 # make rtmp-first  how long players of a page's stream wait for their first picture, alone and 200 a second (about 3 minutes)
-# make rtmp-load  one RTMP stream to 400 players, and 200 publishers, beside nginx-rtmp and a loop that only writes
+# make rtmp-load  one RTMP stream to 400 players, and 200 publishers, beside nginx-rtmp and a loop that only writes: each ratio beside its target
 # make audit  licences, bans and sources of the dependencies (cargo deny)
 # make fuzz   ten minutes of coverage-guided fuzzing per target (nightly features, not part of the tests)
 SHELL := /bin/bash

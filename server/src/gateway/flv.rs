@@ -19,14 +19,16 @@ use std::sync::Arc;
 const CROSS_ORIGIN: [(HeaderName, &str); 1] = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
 const FILE: [(HeaderName, &str); 2] = [(header::CONTENT_TYPE, "video/x-flv"), (header::CACHE_CONTROL, "no-store")];
 
-/// The same for a socket that is written without hyper.
-const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: video/x-flv\r\ncache-control: no-store\r\n\
-    access-control-allow-origin: *\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+/// The same for a socket that is written without hyper, and what follows for HTTP/1.1 and 1.0.
+const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: video/x-flv\r\ncache-control: no-store\r\n\
+    access-control-allow-origin: *\r\nconnection: close\r\n";
+const CHUNKED: &str = "transfer-encoding: chunked\r\n\r\n";
+const BARE: &str = "\r\n";
 
 /// `/live/{app}/{room}/{publisher}.flv` with the query of the RTMP address.
 ///
-/// The socket goes over to RTMP's thread where there is a way to it. Under TLS, behind another request on the same
-/// connection and for clients of HTTP/1.0, hyper keeps it and is handed the file in parts.
+/// The socket goes over to RTMP's thread where there is a way to it. Under TLS, and behind another request on the same
+/// connection, hyper keeps it and is handed the file in parts.
 pub(super) async fn play(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(Remote(remote)): ConnectInfo<Remote>,
@@ -35,19 +37,24 @@ pub(super) async fn play(
     uri: Uri,
 ) -> Response {
     let (from, address) = (remote.ip(), address(&uri));
-    let answer = match handover.filter(|_| method == Method::GET && version == Version::HTTP_11) {
-        Some(Extension(handover)) => shared.rtmp.seat_flv(from, address).await.map(|seat| hand_over(seat, &handover)),
+    let answer = match handover.filter(|_| method == Method::GET) {
+        Some(Extension(handover)) => {
+            let chunked = version == Version::HTTP_11;
+            let seat = shared.rtmp.seat_flv(from, address, chunked).await;
+            seat.map(|seat| hand_over(seat, &handover, chunked))
+        }
         None => shared.rtmp.play_flv(from, address).await.map(|body| (FILE, Body::from_stream(body)).into_response()),
     };
     (CROSS_ORIGIN, answer.unwrap_or_else(refuse)).into_response()
 }
 
 /// What it returns goes nowhere, as hyper has no socket any more.
-fn hand_over(seat: FlvSeat, handover: &Handover) -> Response {
+fn hand_over(seat: FlvSeat, handover: &Handover, chunked: bool) -> Response {
     let taken = handover.take().and_then(|(stream, place)| Some((stream.into_std().ok()?, place)));
+    let head = [HEAD, if chunked { CHUNKED } else { BARE }].concat();
     if let Some((mut stream, place)) = taken
         // Nothing was written to this socket before: there is room.
-        && stream.write_all(HEAD).is_ok()
+        && stream.write_all(head.as_bytes()).is_ok()
     {
         seat.hand_over(stream, Box::new(place));
     }

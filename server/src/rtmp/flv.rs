@@ -28,8 +28,10 @@ pub struct FlvRequest {
 
 /// How a player gets what it plays.
 pub(super) enum Way {
-    /// Its socket comes, too.
-    Socket,
+    /// Its socket comes, too. `chunked`: the file is framed for HTTP/1.1.
+    Socket {
+        chunked: bool,
+    },
     Pipe(Pipe),
 }
 
@@ -110,11 +112,18 @@ impl Handle {
         self.ask_flv(connection, remote, address, Way::Pipe(Pipe { out, full })).await.map(|()| body)
     }
 
-    /// Asks to play on a socket that is handed over when there is something to play. Errors: as those of `play_flv`.
-    pub async fn seat_flv(&self, remote: IpAddr, address: Result<Address, BadAddress>) -> Result<FlvSeat, Refusal> {
+    /// Asks to play on a socket that is handed over when there is something to play; `chunked`: in chunks of HTTP/1.1.
+    ///
+    /// Errors: as those of `play_flv`.
+    pub async fn seat_flv(
+        &self,
+        remote: IpAddr,
+        address: Result<Address, BadAddress>,
+        chunked: bool,
+    ) -> Result<FlvSeat, Refusal> {
         let connection = self.next_connection();
         let seat = FlvSeat { handle: self.clone(), connection, handed: false };
-        self.ask_flv(connection, remote, address, Way::Socket).await.map(|()| seat)
+        self.ask_flv(connection, remote, address, Way::Socket { chunked }).await.map(|()| seat)
     }
 
     async fn ask_flv(

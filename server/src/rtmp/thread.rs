@@ -257,10 +257,11 @@ impl Thread {
             PLAIN | TLS => self.accepting = true,
             Token(number) => {
                 let id = ConnectionId(number as u64);
+                // An event of what can be read tells that as well: only who waited for it has something to write.
                 if event.is_writable()
                     && let Some(client) = self.sockets.get_mut(&id)
+                    && std::mem::take(&mut client.blocked)
                 {
-                    client.blocked = false;
                     self.write(id);
                 }
                 let last = event.is_read_closed() || event.is_error();
@@ -346,7 +347,7 @@ impl Thread {
 
     fn open_flv(&mut self, id: ConnectionId, request: FlvRequest) {
         let FlvRequest { remote, address, way, started } = request;
-        let chunked = matches!(way, Way::Socket);
+        let chunked = matches!(way, Way::Socket { chunked: true });
         self.players.insert(id, Player { way, started });
         self.tell(Command::OpenFlv { connection: id, remote, address, chunked });
     }

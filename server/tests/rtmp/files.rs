@@ -20,6 +20,23 @@ fn play(server: SocketAddr, behind: &[u8]) -> TcpStream {
     stream
 }
 
+#[test]
+fn clients_of_http_1_0_get_the_file_bare() {
+    let scene = Scene::new();
+    let publisher = Ffmpeg::publish(&rtmp_address(&scene.server, ROOM, "amy", "amy"));
+    scene.await_metric("rtmp_publishers", |publishers| publishers == 1.0);
+    let mut player = TcpStream::connect(scene.server.http).expect("it listens");
+    player.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
+    let asked = String::from_utf8(request(scene.server.http, b"")).expect("text").replace("HTTP/1.1", "HTTP/1.0");
+    player.write_all(asked.as_bytes()).expect("it is taken");
+    let start = take(&mut player, 1_000);
+    let text = String::from_utf8_lossy(&start[..300]).to_ascii_lowercase();
+    assert!(!text.contains("chunked") && text.contains("\r\n\r\nflv"), "{text}");
+    publisher.stop();
+    let mut rest = Vec::new();
+    player.read_to_end(&mut rest).expect("an end in order");
+}
+
 /// So many bytes of a response.
 fn take(stream: &mut TcpStream, count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];

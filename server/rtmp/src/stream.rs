@@ -8,7 +8,7 @@ use crate::metadata;
 use crate::packet::Packet;
 use crate::plain;
 use crate::repair::Repair;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,12 @@ use std::time::{Duration, Instant};
 const FLOW_ENDS: Duration = Duration::from_secs(3);
 /// A player that comes so soon after a keyframe of a source that can be asked for one starts with it.
 const KEY_FRESH: Duration = Duration::from_millis(400);
+
+/// Messages that are kept lie together in blocks of so many bytes: a group of pictures comes and goes by a few
+/// allocations instead of hundreds.
+const BLOCK_BYTES: usize = 64 * 1024;
+/// Longer ones lie alone.
+const TOGETHER_MAX: usize = 16 * 1024;
 
 /// Who makes the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +61,8 @@ pub(crate) struct Stream {
     audio: Option<Arc<Packet>>,
     video: Option<Arc<Packet>>,
     cache: Cache,
+    /// What is left of the block that is filled.
+    block: BytesMut,
     audio_at: Option<Instant>,
     video_at: Option<Instant>,
     /// The end of the line so far.
@@ -95,6 +103,7 @@ impl Stream {
             audio: None,
             video: None,
             cache: Cache::default(),
+            block: BytesMut::new(),
             audio_at: None,
             video_at: None,
             head: 0,
@@ -121,6 +130,8 @@ impl Stream {
         }
         let at = self.repair.place(now, flow, time);
         self.head = at;
+        // A configuration outlives its group, and would hold the block.
+        let payload = if class == Class::Header { payload } else { self.put_together(payload) };
         let packet = Packet::new(Media { flow, class, at, payload });
         match (class, flow) {
             (Class::Header, Flow::Audio) => self.audio = Some(packet.clone()),
@@ -130,6 +141,17 @@ impl Stream {
         let headers: Vec<_> = if class == Class::Key { self.headers().cloned().collect() } else { Vec::new() };
         self.cache.push(now, &packet, &headers, bounds);
         Some(packet)
+    }
+
+    fn put_together(&mut self, payload: Bytes) -> Bytes {
+        if payload.len() > TOGETHER_MAX {
+            return payload;
+        }
+        if self.block.capacity() < payload.len() {
+            self.block = BytesMut::with_capacity(BLOCK_BYTES);
+        }
+        self.block.extend_from_slice(&payload);
+        self.block.split().freeze()
     }
 
     /// New metadata, as rebuilt for players. `None`: it is what they have.

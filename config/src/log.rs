@@ -27,9 +27,9 @@ crate::section! {
     pub struct Store {
         /// Folder of the database; made when missing. Relative to the working folder.
         pub path: PathBuf = PathBuf::from("data");
-        /// Milliseconds that a transaction which the disk refuses is tried again. Nobody is answered meanwhile, media
-        /// goes on; then the process ends with an error, for its supervisor to act on.
-        pub give_up_within_ms: u64 = 60_000, in 0..=3_600_000;
+        /// Milliseconds that a transaction which the disk refuses, for one because it is full, is tried again. Nobody is
+        /// answered meanwhile, media goes on; then the process ends with an error, and everybody's media with it.
+        pub give_up_within_ms: u64 = 3_600_000, in 0..=3_600_000;
     }
 }
 

@@ -207,6 +207,15 @@ fn render_bridge(page: &mut Page, s: &bridge::Stats) {
     let dropped = [("bridge_behind", s.dropped), ("worker_behind", s.refused)];
     page.family("bridge_dropped", Kind::Counter, "Frames and messages that found no place.", "reason", &dropped);
     page.counter("bridge_failed", "Streams given up because a codec failed on them.", s.failed);
+    page.counter("bridge_broken", "Messages of publishers that could not be read.", s.broken);
+    let unfit = [("audio", s.unfit_audio), ("video", s.unfit_video)];
+    page.family("bridge_unfit", Kind::Counter, "Flows published as browsers cannot get them.", "flow", &unfit);
+    let told = [
+        ("b_frames_left_out", s.b_frames_left_out),
+        ("keyframes_only", s.keyframes_only),
+        ("keyframes_apart", s.keyframes_apart),
+    ];
+    page.family("bridge_warnings", Kind::Counter, "What publishers were told of their pictures.", "reason", &told);
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ pub use thread::start;
 
 use crate::worker::FromWorker;
 use carillon_rtmp::bridge::Ages;
-use carillon_rtmp::{Media, StreamKey};
+use carillon_rtmp::{Media, StreamKey, Warning};
 use carillon_sfu::ParticipantId;
 use tokio::sync::oneshot;
 
@@ -78,9 +78,26 @@ pub struct Stats {
     pub dropped: u64,
     /// Streams that ended because a decoder failed on them.
     pub failed: u64,
+    /// Messages of publishers that could not be read: lies about lengths, parameter sets or configurations among them.
+    pub broken: u64,
+    /// Flows that browsers cannot get as they are published, each counted when it shows.
+    pub unfit_audio: u64,
+    pub unfit_video: u64,
+    /// What publishers were told of their pictures.
+    pub b_frames_left_out: u64,
+    pub keyframes_only: u64,
+    pub keyframes_apart: u64,
 }
 
 impl Stats {
+    fn warnings(&mut self, warning: Warning) -> &mut u64 {
+        match warning {
+            Warning::BFramesLeftOut => &mut self.b_frames_left_out,
+            Warning::KeyframesOnly => &mut self.keyframes_only,
+            Warning::KeyframesApart => &mut self.keyframes_apart,
+        }
+    }
+
     /// Of two threads together.
     #[must_use]
     pub fn plus(mut self, other: Self) -> Self {
@@ -96,6 +113,12 @@ impl Stats {
             refused: self.refused + other.refused,
             dropped: self.dropped + other.dropped,
             failed: self.failed + other.failed,
+            broken: self.broken + other.broken,
+            unfit_audio: self.unfit_audio + other.unfit_audio,
+            unfit_video: self.unfit_video + other.unfit_video,
+            b_frames_left_out: self.b_frames_left_out + other.b_frames_left_out,
+            keyframes_only: self.keyframes_only + other.keyframes_only,
+            keyframes_apart: self.keyframes_apart + other.keyframes_apart,
             ..self
         }
     }

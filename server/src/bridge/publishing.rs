@@ -47,14 +47,16 @@ impl Publishing {
 
     pub(super) fn handle_media(&mut self, now: Instant, media: &Media, workers: &mut Workers, stats: &mut Stats) {
         stats.aac_frames += u64::from(media.flow == Flow::Audio);
+        let broken = self.room.broken;
         self.room.handle_media(now, media);
+        stats.broken += self.room.broken - broken;
         while let Some(output) = self.room.poll_output() {
             if let RoomOutput::Frame(frame) = &output
                 && !frame.codec.is_audio()
             {
                 stats.ages_to_room.note(now, frame.at);
             }
-            self.carry(output, workers);
+            self.carry(output, workers, stats);
         }
     }
 
@@ -63,8 +65,16 @@ impl Publishing {
     }
 
     /// What the media engine says about a feed.
-    pub(super) fn handle_fact(&mut self, now: Instant, track: TrackName, fact: FeedFact, rtmp: &rtmp::Handle) {
+    pub(super) fn handle_fact(
+        &mut self,
+        now: Instant,
+        track: TrackName,
+        fact: FeedFact,
+        rtmp: &rtmp::Handle,
+        stats: &mut Stats,
+    ) {
         if let Some(warning) = warning(fact) {
+            *stats.warnings(warning) += 1;
             rtmp.send(rtmp::Input::Hub(HubCommand::Warn { stream: self.stream.clone(), warning }));
         }
         let stream = self.stream.path();
@@ -97,7 +107,7 @@ impl Publishing {
         }
     }
 
-    fn carry(&mut self, output: RoomOutput, workers: &mut Workers) {
+    fn carry(&mut self, output: RoomOutput, workers: &mut Workers, stats: &mut Stats) {
         let (worker, participant, screen) = (self.worker, self.participant, self.stream.screen);
         match output {
             RoomOutput::Open { flow, codec, reordered } => {
@@ -116,6 +126,8 @@ impl Publishing {
             RoomOutput::Level(level) if !screen => workers.frame(worker, FrameInput::Level { participant, level }),
             RoomOutput::Level(_) => {}
             RoomOutput::Problem(flow, problem) => {
+                let unfit = if flow == Flow::Audio { &mut stats.unfit_audio } else { &mut stats.unfit_video };
+                *unfit += 1;
                 tracing::info!(stream = self.stream.path(), ?flow, ?problem, "published, but not fit for browsers");
             }
         }

@@ -196,7 +196,8 @@ impl Thread {
                 let its = |p: &&mut Publishing| p.worker == worker && p.participant == participant;
                 let now = self.clock.now().instant;
                 let publishing = self.publishing.values_mut().filter(its);
-                publishing.for_each(|publishing| publishing.handle_fact(now, track, fact, &self.rtmp));
+                let (rtmp, stats) = (&self.rtmp, &mut self.stats);
+                publishing.for_each(|publishing| publishing.handle_fact(now, track, fact, rtmp, stats));
             }
         }
     }

@@ -26,6 +26,8 @@ const BATCH: usize = 256;
 const IDLE: Duration = Duration::from_secs(5);
 /// How soon a transaction that the disk refused is tried again. Nobody is told anything meanwhile; media goes on.
 const COMMIT_AGAIN: Duration = Duration::from_millis(200);
+/// Every so many attempts are told: the log may go to the disk that is full.
+const COMPLAIN_EACH: u64 = 50;
 /// How soon a full worker mailbox is tried again.
 const RETRY: Duration = Duration::from_millis(5);
 
@@ -283,16 +285,20 @@ impl Control {
     /// Tries again while the store refuses. `Err`: it is lost for good; the process must not promise anything more.
     fn insist<T>(&mut self, task: fn(&mut SqliteStore) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let started = self.clock.now().instant;
+        let mut attempt = 0_u64;
         loop {
             let error = match task(&mut self.store) {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
             self.stats.commit_failures += 1;
-            tracing::error!(%error, "the store did not take a transaction; trying again");
-            if self.store.is_lost() || self.clock.now().instant - started >= self.give_up_within {
+            if attempt.is_multiple_of(COMPLAIN_EACH) {
+                tracing::error!(%error, attempt, "the store did not take a transaction; trying again");
+            }
+            if self.clock.now().instant - started >= self.give_up_within {
                 return Err(error);
             }
+            attempt += 1;
             std::thread::sleep(COMMIT_AGAIN);
         }
     }

@@ -72,7 +72,7 @@ impl SqliteStore {
         })
     }
 
-    pub(super) fn write_letter(&self, letter: &Letter) -> Result<(), StoreError> {
+    pub(super) fn write_letter(&mut self, letter: &Letter) -> Result<(), StoreError> {
         let Letter { id, app, topic, room, command, body, created_ms } = letter;
         let row = params![id, app.0, topic, room, command, body, *created_ms as i64];
         self.run("INSERT INTO outbox VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", row)

@@ -47,14 +47,23 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn mark_command(&mut self) -> StoreResult<()> {
         self.begin()?;
-        self.connection.execute_batch("SAVEPOINT command").map_err(unavailable)
+        self.connection.execute_batch("SAVEPOINT command").map_err(unavailable)?;
+        self.redo.begin_command();
+        Ok(())
     }
 
     fn keep_command(&mut self) -> StoreResult<()> {
-        self.connection.execute_batch("RELEASE command").map_err(unavailable)
+        self.connection.execute_batch("RELEASE command").map_err(unavailable)?;
+        self.redo.keep_command();
+        Ok(())
     }
 
     fn undo_command(&mut self) -> StoreResult<()> {
+        self.redo.undo_command();
+        // SQLite has taken back more than that, which is made up for.
+        if self.is_lost() {
+            return Ok(());
+        }
         self.connection.execute_batch("ROLLBACK TO command; RELEASE command").map_err(unavailable)
     }
 

@@ -6,6 +6,7 @@
 mod callbacks;
 mod chat;
 mod records;
+mod redo;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,8 @@ use carillon_chat::StoreError;
 use carillon_proto::gateway::CallRecord;
 use carillon_proto::id::{AppId, CallId, UserId};
 use carillon_proto::time::UnixMillis;
-use rusqlite::{Connection, OptionalExtension, params};
+use redo::Redo;
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
@@ -60,6 +62,7 @@ pub struct SqliteStore {
     retention: Retention,
     /// A transaction was begun and not committed. SQLite may take one back by itself, on a full disk for one.
     open: bool,
+    redo: Redo,
     /// What could not be written outside a command: the transaction is not committed without it.
     unwritten: VecDeque<Write>,
     cleaned: UnixMillis,
@@ -93,15 +96,16 @@ impl SqliteStore {
         set_up(&mut connection).map_err(unavailable)?;
         schema::migrate(&mut connection, schema::MIGRATIONS)?;
         let (unwritten, cleaned) = (VecDeque::new(), UnixMillis(0));
-        Ok(Self { connection, apps, retention, open: false, unwritten, cleaned, changes: 0 })
+        Ok(Self { connection, apps, retention, open: false, redo: Redo::default(), unwritten, cleaned, changes: 0 })
     }
 
     pub fn begin(&mut self) -> Result<(), StoreError> {
         if self.open {
-            return self.check_open();
+            return self.reopen();
         }
         self.connection.execute_batch("BEGIN").map_err(unavailable)?;
         self.open = true;
+        self.redo.clear();
         self.changes = self.connection.total_changes();
         Ok(())
     }
@@ -115,25 +119,34 @@ impl SqliteStore {
             }
         }
         if self.open {
-            self.check_open()?;
+            self.reopen()?;
             self.connection.execute_batch("COMMIT").map_err(unavailable)?;
             self.open = false;
+            self.redo.clear();
         }
         Ok(self.connection.total_changes() != self.changes)
     }
 
-    /// SQLite took the open transaction back: only a new start brings the engines back to what is stored.
-    pub fn is_lost(&self) -> bool {
+    /// SQLite took the open transaction back.
+    fn is_lost(&self) -> bool {
         self.open && self.connection.is_autocommit()
     }
 
-    /// What was written in a transaction that SQLite took back is lost, though the engines went on from it: nothing may
-    /// be committed after that.
-    fn check_open(&self) -> Result<(), StoreError> {
-        if self.connection.is_autocommit() {
-            return Err(StoreError::Unavailable("the disk failed within a transaction, which is lost".to_owned()));
+    /// Begins a transaction anew that SQLite took back, with all that was written in it. Not within a command, which is to
+    /// be taken back first.
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        if !self.is_lost() {
+            return Ok(());
         }
-        Ok(())
+        if self.redo.is_within_command() {
+            return Err(StoreError::Unavailable("the disk failed within a command".to_owned()));
+        }
+        self.connection.execute_batch("BEGIN").map_err(unavailable)?;
+        let done = self.redo.run(&self.connection);
+        if done.is_err() && !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK").map_err(unavailable)?;
+        }
+        done.map_err(unavailable)
     }
 
     /// The call engine's state; `None` forgets it.
@@ -156,7 +169,7 @@ impl SqliteStore {
         }
     }
 
-    fn write(&self, write: &Write) -> Result<(), StoreError> {
+    fn write(&mut self, write: &Write) -> Result<(), StoreError> {
         match write {
             Write::Save(key, Some(value)) => {
                 self.run("INSERT OR REPLACE INTO saved VALUES (?1, ?2)", params![key, value])
@@ -170,7 +183,7 @@ impl SqliteStore {
 
     /// Users first: tried again after a fault, it must not stop at the record. Who names the id of another's call gets
     /// nothing.
-    fn write_record(&self, app: AppId, record: &CallRecord) -> Result<(), StoreError> {
+    fn write_record(&mut self, app: AppId, record: &CallRecord) -> Result<(), StoreError> {
         let (call, ended) = (record.call.as_str(), record.ended_ms as i64);
         let known = "SELECT 1 FROM records WHERE app = ?1 AND call = ?2";
         if self.one(known, params![app.0, call], |_| Ok(()))?.is_some() {
@@ -225,7 +238,7 @@ impl SqliteStore {
         self.clean_records(app, before(self.retention.records), rows)
     }
 
-    fn clean_records(&self, app: AppId, before_ms: u64, rows: u32) -> Result<(), StoreError> {
+    fn clean_records(&mut self, app: AppId, before_ms: u64, rows: u32) -> Result<(), StoreError> {
         const OLD: &str =
             "SELECT call, body FROM records WHERE app = ?1 AND ended_ms < ?2 ORDER BY ended_ms, call LIMIT ?3";
         const USER: &str = "DELETE FROM record_users WHERE app = ?1 AND user = ?2 AND ended_ms = ?3 AND call = ?4";
@@ -243,14 +256,19 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreError> {
+    fn run(&mut self, sql: &'static str, values: &[&dyn ToSql]) -> Result<(), StoreError> {
         self.change(sql, values).map(|_| ())
     }
 
     /// How many rows it changed.
-    fn change(&self, sql: &str, values: impl rusqlite::Params) -> Result<usize, StoreError> {
+    fn change(&mut self, sql: &'static str, values: &[&dyn ToSql]) -> Result<usize, StoreError> {
+        self.reopen()?;
         let done = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values));
-        done.map_err(unavailable)
+        let changed = done.map_err(unavailable)?;
+        if self.open {
+            self.redo.note(sql, values).map_err(unavailable)?;
+        }
+        Ok(changed)
     }
 
     fn one<T>(

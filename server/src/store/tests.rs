@@ -205,13 +205,45 @@ fn a_write_that_failed_is_made_up_for_before_the_commit() {
 }
 
 #[test]
-fn nothing_is_committed_after_a_transaction_was_lost() {
+fn a_transaction_that_sqlite_takes_back_is_begun_anew_with_all_that_was_written() {
     let mut store = in_memory();
     store.begin().expect("begins");
     store.append(APP, &message(1, "amy", "ben")).expect("appends");
+    store.save("a", Some("1"));
+    store.mark_command().expect("begins");
+    store.append(APP, &message(2, "amy", "ben")).expect("appends");
     store.connection.execute_batch("ROLLBACK").expect("as SQLite does when the disk is full");
-    assert!(store.mark_command().is_err(), "the next command must not begin a new one");
-    assert!(store.commit().is_err() && store.commit().is_err());
+    assert!(store.append(APP, &message(3, "amy", "ben")).is_err(), "of this command there is less than it wrote");
+    assert!(store.keep_command().is_err());
+    store.undo_command().expect("takes the command back");
+    store.mark_command().expect("begins");
+    store.append(APP, &message(2, "amy", "cat")).expect_err("cat's first has number 1");
+    store.undo_command().expect("takes the command back");
+    store.connection.execute_batch("ROLLBACK").expect("once more");
+    store.save("b", Some("2"));
+    assert_eq!(store.commit(), Ok(true));
+    let thread = Thread::between(&user("amy"), &user("ben"));
+    assert_eq!(store.messages(APP, &thread, 0, 9, 9), Ok(vec![message(1, "amy", "ben")]));
+    let saved = [("a", "1"), ("b", "2")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!(store.saved(), Ok(saved.into()));
+}
+
+#[test]
+fn a_transaction_is_tried_again_until_the_disk_takes_it() {
+    let folder = Folder::new("full");
+    let mut store = folder.open();
+    // A disk of so many pages.
+    let pages: u32 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).expect("reads");
+    store.connection.pragma_update(None, "max_page_count", pages).expect("sets");
+    store.begin().expect("begins");
+    store.save("small", Some("1"));
+    let large = "x".repeat(100_000);
+    store.save("large", Some(&large));
+    assert!(store.commit().is_err() && store.commit().is_err(), "it is full");
+    store.connection.pragma_update(None, "max_page_count", 1_000_000).expect("sets");
+    assert_eq!(store.commit(), Ok(true));
+    drop(store);
+    assert_eq!(folder.open().saved(), Ok(vec![("large".to_owned(), large), ("small".to_owned(), "1".to_owned())]));
 }
 
 /// A database as version 1 made it; this text is never changed.

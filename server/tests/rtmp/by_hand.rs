@@ -3,7 +3,7 @@
 use crate::support::{APP, PATIENCE};
 use carillon_proto::amf0::Value;
 use carillon_proto::rtmp::chunk::ChunkWriter;
-use carillon_proto::rtmp::{self, Message};
+use carillon_proto::rtmp::{self, Message, MessageKind};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
@@ -23,6 +23,38 @@ pub(crate) fn session(command: &str, name: &str) -> Vec<u8> {
         writer.write(&message, &mut bytes);
     }
     bytes
+}
+
+/// A publisher that sends what it likes.
+pub(crate) struct Publisher {
+    stream: TcpStream,
+    writer: ChunkWriter,
+}
+
+impl Publisher {
+    /// Asks to publish; whoever wants to send waits for the server's metric first.
+    pub(crate) fn start(server: SocketAddr, name: &str) -> Self {
+        let mut stream = TcpStream::connect(server).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
+        stream.write_all(&session("publish", name)).expect("it is taken");
+        Self { stream, writer: ChunkWriter::new() }
+    }
+
+    pub(crate) fn send(&mut self, kind: MessageKind, timestamp: u32, payload: Vec<u8>) {
+        let mut bytes = Vec::new();
+        self.writer.write(&Message { kind, stream: 1, timestamp, payload: payload.into() }, &mut bytes);
+        self.stream.write_all(&bytes).expect("it is taken");
+    }
+
+    /// Until the server has said this text.
+    pub(crate) fn await_text(&mut self, text: &str) {
+        let (mut heard, mut piece) = (Vec::new(), [0; 1_024]);
+        while !String::from_utf8_lossy(&heard).contains(text) {
+            let length = self.stream.read(&mut piece).unwrap_or_default();
+            assert!(length > 0, "{text} was not said");
+            heard.extend_from_slice(&piece[..length]);
+        }
+    }
 }
 
 /// The code of the status that the server sends before it closes.

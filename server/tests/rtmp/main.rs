@@ -2,7 +2,9 @@
 
 mod by_hand;
 mod files;
+mod full_disk;
 mod hostile;
+mod lies;
 mod rooms;
 mod secure;
 mod signed;

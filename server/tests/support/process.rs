@@ -51,9 +51,27 @@ pub struct Server {
 impl Server {
     /// Starts on `folder`; `settings` are environment variables without their `CARILLON_`.
     pub fn start(folder: &Folder, settings: &[(&str, &str)]) -> Self {
+        Self::run(Command::new(binary()), folder, settings)
+    }
+
+    /// The same, with a disk that can be filled and emptied.
+    pub fn start_on_a_disk(folder: &Folder, settings: &[(&str, &str)]) -> Self {
+        // A write beyond the limit is an error then, and not the process's end.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(binary());
+        Self::run(command, folder, settings)
+    }
+
+    /// From now on nothing can be written to any file, or everything again.
+    pub fn fill_disk(&self, full: bool) {
+        let limit = if full { "--fsize=0:unlimited" } else { "--fsize=unlimited:unlimited" };
+        let set = Command::new("prlimit").args(["--pid", &self.child.id().to_string(), limit]).status();
+        assert!(set.expect("`prlimit` runs").success());
+    }
+
+    fn run(mut command: Command, folder: &Folder, settings: &[(&str, &str)]) -> Self {
         let config = folder.path().join("carillon.toml");
         std::fs::write(&config, configuration(folder)).expect("the configuration can be written");
-        let mut command = Command::new(binary());
         command.arg("serve").arg("--config").arg(&config).stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARILLON_")) {

@@ -207,6 +207,8 @@ impl ToRoom {
     fn configure_avc(&mut self, data: &[u8]) -> Result<(), Malformed> {
         let config = AvcConfig::read(data)?;
         let sets = ParameterSets::of(&config);
+        // A decoder may understand more than we do: such are passed on all the same.
+        self.broken += u64::from(sets.sps().is_none());
         let reordered = sets.sps().and_then(|sps| sps.reorder_frames).is_some_and(|frames| frames > 0);
         self.open_video(FrameCodec::H264, reordered);
         let awaits_key = self.video.avc.is_some();

@@ -261,7 +261,7 @@ fn a_path_that_bears_less_than_a_feed_gets_all_sound_and_each_keyframe() {
 
     // The first seconds show what the path bears.
     let heard: Vec<_> = sound(slow, slow_audio).into_iter().filter(|(n, _)| *n >= 250).collect();
-    assert!(heard.len() >= 2_735, "{} of 2,750 packets of sound", heard.len());
+    assert_eq!(heard.len(), 2_750, "all of its sound");
     let mut late: Vec<_> = heard.iter().map(|(_, late)| *late).collect();
     late.sort_unstable();
     assert!(late[late.len() * 99 / 100] < ms(400), "{:?}", late[late.len() * 99 / 100]);

@@ -27,7 +27,7 @@ const QUICK_WINDOW: Duration = Duration::from_millis(120);
 const STANDING_US: i64 = 60_000;
 /// The same on a path that is known to drop.
 const STANDING_QUICK_US: i64 = 40_000;
-const JITTER_SHARE_QUICK: i64 = 8;
+const JITTER_SHARE_QUICK: i64 = 4;
 /// After a packet was reported missing it may still come, for as long as others were late, and this.
 const SETTLE_US: i64 = 150_000;
 /// Feedback that has not come by then is lost.
@@ -576,6 +576,19 @@ mod tests {
         // 640 kbit/s go through.
         assert_eq!(run.bps[25], BOUNDS.max);
         assert!((200_000..900_000).contains(&run.bps[60]) && run.bps[99] > run.bps[70], "{:?}", run.bps);
+    }
+
+    /// Three seconds of a full queue, then jitter of 300 ms; of every packet, or of every second one, so that as few come as of
+    /// sound alone.
+    #[test]
+    fn jitter_after_a_drop_is_seldom_a_queue() {
+        for each in [1, 2] {
+            let full = |n| (100..400).contains(&n);
+            let delay = |n: u64| 20_000 + if full(n) { 180_000 } else { noise(n) % 300_000 } as i64;
+            let run = run(|n| (n % each == 0 && (!full(n) || n % 5 > 0)).then_some(delay(n)));
+            let late = run.congested.iter().filter(|tenth| **tenth >= 65).count();
+            assert!(run.congested.contains(&35) && late <= 10, "{each}: {:?}", run.congested);
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn held(name: &str) -> Vec<Bound> {
         "oneoffour70" | "oneoffourcap600" => vec![Least(Fps, 29.0), Most(Freeze, 0.0), Least(Stoi, 0.96)],
         "loss10" | "loss30" => vec![Least(Fps, 27.0), Most(Freeze, 2.0), Least(Stoi, 0.93), Most(DownlinkTimes, 5.0)],
         "loss50" => vec![Least(Fps, 25.0), Most(Freeze, 3.0), Least(Stoi, 0.93), Most(DownlinkTimes, 8.0)],
-        "loss70" => vec![Least(Fps, 24.0), Most(Freeze, 5.0), Least(Stoi, 0.90), Most(DownlinkTimes, 13.0)],
+        "loss70" => vec![Least(Fps, 24.0), Most(Freeze, 5.0), Least(Stoi, 0.90), Most(DownlinkTimes, 9.5)],
         "loss80" => vec![Least(Fps, 15.0), Least(Stoi, 0.85), Most(DownlinkTimes, 22.0)],
         "jitter200down" | "jitter500down" | "jitter1000down" => {
             vec![Least(Fps, 27.0), Least(Stoi, 0.93), Most(DownlinkTimes, 1.3)]
@@ -93,8 +93,15 @@ fn held(name: &str) -> Vec<Bound> {
         "hd30" | "hd50" | "hd70" => vec![Least(Fps, 13.0), Most(Freeze, 4.0), Least(Stoi, 0.90)],
         "fullhd30" => vec![Least(Fps, 25.0), Least(Stoi, 0.90)],
         "policed600down" => vec![Least(Fps, 20.0), Least(Stoi, 0.90), Most(DownlinkTimes, 3.0)],
-        "cap600up" => vec![Least(Fps, 15.0), Least(Stoi, 0.93), Most(QueueP95Ms, 180.0)],
-        "cap600down" => vec![Least(Fps, 20.0), Least(Stoi, 0.90), Most(LongestMs, 2_000.0), Most(DownlinkTimes, 1.5)],
+        "cap600up" | "cap600down" => vec![
+            Least(Fps, 25.0),
+            Least(Stoi, 0.95),
+            Most(LongestMs, 1_000.0),
+            Most(QueueP95Ms, 150.0),
+            Most(BackMs, 10_000.0),
+        ],
+        "cap500loss20down" => vec![Least(Fps, 13.0), Least(Stoi, 0.90), Most(DownlinkTimes, 2.0)],
+        "cap1200of2" => vec![Least(Fps, 25.0), Most(QueueP95Ms, 150.0), Most(Share, 2.5)],
         "cap500loss20up" => vec![Least(Fps, 15.0), Least(Stoi, 0.90), Most(UplinkTimes, 2.5)],
         "jitter200up" | "jitter500up" | "jitter1000up" => {
             vec![Least(Fps, 27.0), Least(Stoi, 0.93), Most(UplinkTimes, 1.25), Most(DownlinkTimes, 1.25)]

@@ -24,6 +24,9 @@ crate::section! {
         pub silence_ms: u64 = 60_000, in 5_000..=600_000;
         /// Bytes of one chunk that we send. More costs less; players with little memory want less.
         pub chunk_bytes: usize = 4_096, in 128..=65_536;
+        /// Milliseconds that sound waits for the next picture, to go to each player with it: two messages a picture for
+        /// the price of one, and the kernel's part of that price is nearly all of it. 0: each message goes at once.
+        pub merge_ms: u64 = 30, in 0..=500;
         /// Milliseconds of media that wait for a player that reads too slowly. Above, whole pictures are left out up
         /// to the next keyframe, and sound last of all.
         pub player_queue_ms: u64 = 2_000, in 200..=30_000;
@@ -56,6 +59,10 @@ impl Rtmp {
 
     pub fn silence(&self) -> Duration {
         Duration::from_millis(self.silence_ms)
+    }
+
+    pub fn merge(&self) -> Duration {
+        Duration::from_millis(self.merge_ms)
     }
 
     pub fn player_queue(&self) -> Duration {

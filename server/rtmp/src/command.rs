@@ -207,4 +207,6 @@ pub enum Reason {
     Connection,
     /// A flow of a stream may have ended, or a lost publisher does not come back.
     Stream,
+    /// Sound has waited long enough for a picture to go with.
+    Sound,
 }

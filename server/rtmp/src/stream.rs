@@ -56,6 +56,8 @@ pub(crate) struct Stream {
     pub(crate) told: Flows,
     /// It was told that players wait for the server to make it.
     pub(crate) wanted: bool,
+    /// Its players have sound that waits for a picture to go with.
+    pub(crate) sound_waits: bool,
     repair: Repair,
     metadata: Option<Arc<Packet>>,
     audio: Option<Arc<Packet>>,
@@ -98,6 +100,7 @@ impl Stream {
             tapped: false,
             told: Flows::default(),
             wanted: false,
+            sound_waits: false,
             repair: Repair::default(),
             metadata: None,
             audio: None,

@@ -75,6 +75,7 @@ impl Hub {
     fn fan_out(&mut self, now: Instant, id: StreamId, packet: &Arc<Packet>) {
         self.stats.messages += 1;
         let (chunk_bytes, bounds) = (self.chunk_bytes(), self.outbox_bounds());
+        let goes = !self.holds(now, id, packet);
         let mut waiting = Vec::new();
         let Self { streams, connections, listed, outputs, .. } = self;
         let Some(stream) = streams.get(&id) else { return };
@@ -90,13 +91,34 @@ impl Hub {
                 continue;
             }
             connection.play(now, packet, chunk_bytes, bounds);
-            if !connection.listed && !connection.outbox.is_empty() {
+            if goes && !connection.listed && !connection.outbox.is_empty() {
                 connection.listed = true;
                 listed.push_back(*player);
             }
         }
         // What this packet is the last of is in the stream's own memory already.
         waiting.into_iter().for_each(|player| self.begin(now, id, player));
+    }
+
+    /// Whether a message is to wait for the next picture: what a player costs is the number of writes to its socket.
+    fn holds(&mut self, now: Instant, id: StreamId, packet: &Packet) -> bool {
+        let merge = self.config.merge();
+        let Some(stream) = self.streams.get_mut(&id) else { return false };
+        let holds = packet.media.class == Class::Sound && stream.told.video && !merge.is_zero();
+        if holds != stream.sound_waits {
+            stream.sound_waits = holds;
+            self.timers.set(Owner::Sound(id), holds.then(|| now + merge));
+        }
+        holds
+    }
+
+    /// No picture came.
+    pub(super) fn send_sound(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.sound_waits = false;
+        for player in stream.players.clone() {
+            self.list(player);
+        }
     }
 
     /// Sends a player what it needs first.
@@ -315,6 +337,7 @@ impl Hub {
             self.by_key.remove(&key);
             self.streams.remove(&id);
             self.timers.set(Owner::Stream(id), None);
+            self.timers.set(Owner::Sound(id), None);
         }
     }
 }

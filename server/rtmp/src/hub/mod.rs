@@ -26,6 +26,8 @@ use std::time::Instant;
 enum Owner {
     Connection(ConnectionId),
     Stream(StreamId),
+    /// A stream's sound that waits for a picture.
+    Sound(StreamId),
 }
 
 /// See the crate's page.
@@ -136,6 +138,7 @@ impl Hub {
             match owner {
                 Owner::Connection(id) => self.look_at_connection(now, id),
                 Owner::Stream(id) => self.look_at_stream(now, id),
+                Owner::Sound(id) => self.send_sound(id),
             }
         }
     }
@@ -145,6 +148,7 @@ impl Hub {
         let reason = match owner {
             Owner::Connection(_) => Reason::Connection,
             Owner::Stream(_) => Reason::Stream,
+            Owner::Sound(_) => Reason::Sound,
         };
         Some((at, reason))
     }

@@ -476,3 +476,36 @@ fn publisher_is_told_what_to_change() {
     assert_eq!(publisher.codes(), ["NetStream.Publish.BFrames", "NetStream.Publish.KeyframesApart"]);
     assert!(!world.is_closed(&publisher));
 }
+
+#[test]
+fn sound_goes_with_the_next_picture_or_soon_without_one() {
+    let mut world = World::new();
+    let (mut publisher, mut player) = (world.publisher(), world.player());
+    publisher.headers(&mut world);
+    publisher.picture(&mut world, KEY, 0, 1);
+    player.read(&mut world);
+    let writable = |world: &mut World| std::iter::from_fn(|| world.hub.poll_writable()).any(|id| id == player.id);
+    writable(&mut world);
+    publisher.sound(&mut world, 10, 1);
+    assert!(!writable(&mut world), "a picture comes soon");
+    publisher.picture(&mut world, INTER, 33, 2);
+    assert!(writable(&mut world), "both go");
+    publisher.sound(&mut world, 40, 2);
+    world.pass(Duration::from_millis(29));
+    assert!(!writable(&mut world));
+    world.pass(Duration::from_millis(1));
+    assert!(writable(&mut world), "it waits no longer");
+    player.read(&mut world);
+    player.codes();
+    assert_eq!(player.media_heard()[3..], ["a1@10", "v2@33", "a2@40"]);
+}
+
+#[test]
+fn sound_alone_waits_for_nothing() {
+    let mut world = World::new();
+    let (mut publisher, player) = (world.publisher(), world.player());
+    publisher.media(&mut world, Flow::Audio, 0, &[0xaf, 0, 0x12, 0x10]);
+    while world.hub.poll_writable().is_some() {}
+    publisher.sound(&mut world, 21, 1);
+    assert!(std::iter::from_fn(|| world.hub.poll_writable()).any(|id| id == player.id));
+}

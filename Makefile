@@ -10,7 +10,7 @@
 # make browser-figures  the browser tests, with the frame rates that an idle machine must reach
 # make weather-sim  the same weathers in virtual time with a model of Chromium, 200 seeds a cell (about an hour), as text and weather-sim.json
 # make rtmp   a phone (ffmpeg) and browsers in one call: delays and lips, and a page behind a bad network, with the bounds of an idle machine
-# make rtmp-tools  ffmpeg, GStreamer, rtmpdump and nginx-rtmp publish and play in all their ways (about 3 minutes), as a table
+# make rtmp-tools  ffmpeg, GStreamer, rtmpdump and nginx-rtmp publish and play in all their ways (3 to 7 minutes), as a table
 # make rtmp-first  how long players of a page's stream wait for their first picture, alone and 200 a second (about 3 minutes)
 # make rtmp-load  one RTMP stream to 400 players, and 200 publishers, beside nginx-rtmp and a loop that only writes: each ratio beside its target
 # make audit  licences, bans and sources of the dependencies (cargo deny)

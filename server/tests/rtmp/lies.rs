@@ -2,11 +2,13 @@
 //! and told, and nobody else notices.
 
 use crate::by_hand::Publisher;
+use crate::support::client::Client;
 use crate::support::streams::{Ffmpeg, assert_steady, query, rtmp_address};
 use crate::{ROOM, Scene};
 use carillon_proto::codec::h264::AvcConfig;
 use carillon_proto::flv::{AudioTag, FourCc, FrameType, VideoTag};
 use carillon_proto::rtmp::MessageKind;
+use serde_json::json;
 
 /// As x264 writes them: constrained baseline, 640x360.
 const SPS: [u8; 25] = [
@@ -61,9 +63,17 @@ fn lies() -> Vec<(&'static str, MessageKind, Vec<u8>)> {
     ]
 }
 
-#[test]
-fn lies_about_configurations_and_lengths_are_counted_and_disturb_nobody() {
+/// A room where somebody may see what publishers send: streams are carried into it.
+async fn seated() -> (Scene, Client) {
     let scene = Scene::new();
+    let mut watcher = Client::sign_in(&scene.server, "ben").await;
+    watcher.ok("room.enter", json!({"room": ROOM})).await;
+    (scene, watcher)
+}
+
+#[tokio::test]
+async fn lies_about_configurations_and_lengths_are_counted_and_disturb_nobody() {
+    let (scene, _watcher) = seated().await;
     let _publisher = Ffmpeg::publish(&rtmp_address(&scene.server, ROOM, "amy", "amy"));
     let good = Ffmpeg::play(&rtmp_address(&scene.server, ROOM, "amy", "cat"));
     let mut decoded = good.decoded(10);
@@ -85,9 +95,9 @@ fn lies_about_configurations_and_lengths_are_counted_and_disturb_nobody() {
     assert!(pictures.windows(2).all(|pair| pair[1] - pair[0] <= 2), "a picture is missing: {pictures:?}");
 }
 
-#[test]
-fn b_frames_are_told_to_the_publisher_and_counted() {
-    let scene = Scene::new();
+#[tokio::test]
+async fn b_frames_are_told_to_the_publisher_and_counted() {
+    let (scene, _watcher) = seated().await;
     let mut publisher = Publisher::start(scene.server.rtmp, &format!("{ROOM}/eve?{}", query("eve")));
     scene.await_metric("bridge_streams{direction=\"to_room\"}", |streams| streams == 1.0);
     publisher.send(MessageKind::Video, 0, pictures_of(&avc_config(&SPS)));

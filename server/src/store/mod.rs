@@ -185,6 +185,8 @@ impl SqliteStore {
     /// nothing.
     fn write_record(&mut self, app: AppId, record: &CallRecord) -> Result<(), StoreError> {
         let (call, ended) = (record.call.as_str(), record.ended_ms as i64);
+        // What is asked next must see what this batch wrote, though SQLite took it back.
+        self.reopen()?;
         let known = "SELECT 1 FROM records WHERE app = ?1 AND call = ?2";
         if self.one(known, params![app.0, call], |_| Ok(()))?.is_some() {
             return Ok(());

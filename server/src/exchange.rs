@@ -395,6 +395,7 @@ fn own_quality(quality: &sfu::Quality) -> gateway::OwnQuality {
             kbps: up.kbps,
             nack_interval_ms: up.nack_interval_ms,
             nack_copies: up.nack_copies,
+            sound_held_ms: up.sound_held_ms,
             congested: up.congested,
         },
         downlink: gateway::DownlinkQuality {

@@ -257,6 +257,8 @@ pub struct UplinkQuality {
     /// How soon a packet is asked for again, and in how many messages each time.
     pub nack_interval_ms: u32,
     pub nack_copies: u8,
+    /// Sound waits here so that it goes on as evenly as it was sent.
+    pub sound_held_ms: u32,
     /// A queue stands on the path: repair is held back.
     pub congested: bool,
 }

@@ -162,6 +162,8 @@ pub enum Reason {
     Nack,
     /// Asking a publisher again for a keyframe.
     Keyframe,
+    /// Bringing packets to subscribers that waited for those before them.
+    Release,
     /// Sending to a subscriber again, unasked.
     Copies,
     /// Pictures that a new subscriber of a feed catches up with.

@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     /// Of a publisher: for all its publications.
     Nack(ParticipantId),
     Keyframe(ParticipantId),
+    /// Of a publisher whose packets wait to be fanned out.
+    Release(ParticipantId),
     /// Of a subscriber.
     Copies(ParticipantId),
     /// Of a publisher: for all its feeds, for all its taps.
@@ -37,6 +39,7 @@ impl Timer {
             Self::Transport(_) => Reason::Transport,
             Self::Nack(_) => Reason::Nack,
             Self::Keyframe(_) => Reason::Keyframe,
+            Self::Release(_) => Reason::Release,
             Self::Copies(_) => Reason::Copies,
             Self::CatchUp(_) => Reason::CatchUp,
             Self::Playout(_) => Reason::Playout,

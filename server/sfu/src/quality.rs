@@ -27,6 +27,8 @@ pub struct UplinkFigures {
     /// From one request for the same packet to the next, and in how many messages each goes out.
     pub nack_interval_ms: u32,
     pub nack_copies: u8,
+    /// Sound waits here so that it goes on as evenly as it was sent.
+    pub sound_held_ms: u32,
     pub congested: bool,
 }
 

@@ -257,6 +257,7 @@ impl Worker {
             Timer::Transport(id)
             | Timer::Nack(id)
             | Timer::Keyframe(id)
+            | Timer::Release(id)
             | Timer::Copies(id)
             | Timer::CatchUp(id)
             | Timer::Playout(id)
@@ -269,6 +270,7 @@ impl Worker {
             Timer::Transport(id) => room.handle_transport_timeout(context, id),
             Timer::Nack(id) => room.handle_nack_timeout(context, id),
             Timer::Keyframe(id) => room.handle_keyframe_timeout(context, id),
+            Timer::Release(id) => room.handle_release_timeout(context, id),
             Timer::Copies(id) => room.handle_copies_timeout(context, id),
             Timer::CatchUp(id) => room.handle_catch_up_timeout(context, id),
             Timer::Playout(id) => room.handle_playout_timeout(context, id),

@@ -277,7 +277,7 @@ impl Subscription {
             return self.catch_up(publication, outlet);
         }
         self.start(first, publication.epoch(), outlet.now);
-        for packet in publication.history().since(first.seq) {
+        for packet in publication.history().since(first.seq).filter(|packet| !publication.is_waiting(packet)) {
             self.send(publication.history(), packet, outlet);
         }
         Lacks::Nothing
@@ -299,11 +299,11 @@ impl Subscription {
             return Err(DropReason::RepairCarried);
         }
         // It left when it came. Who asked for it then had not seen what is under way since.
-        let left_ago = outlet.now.saturating_duration_since(packet.arrival);
+        let left_ago = outlet.now.saturating_duration_since(packet.leaves);
         if left_ago < plan::under_way(outlet.shortest_round_trip) {
             return Err(DropReason::RepairTwice);
         }
-        let due = packet.arrival + outlet.plan.hold;
+        let due = packet.leaves + outlet.plan.hold;
         if due <= outlet.now {
             return self.answer(publication, source, out, outlet);
         }

@@ -16,10 +16,12 @@ const OPEN: usize = 64;
 const BASE_WINDOW: Duration = Duration::from_secs(10);
 /// This share of pictures may come later than players are asked to wait.
 const MISSED: f64 = 0.04;
+/// This share may come later than the path's jitter is evened out for.
+const UNEVEN: f64 = 0.02;
 /// Packets that overtake each other by this much come over a path with jitter. Players take the picture that nothing
 /// overtook for the usual one (libwebrtc: frames that were asked for do not move its clock), so lateness counts from the
 /// fastest; else from the mean.
-const JITTER: Duration = Duration::from_millis(60);
+pub(super) const JITTER: Duration = Duration::from_millis(60);
 /// On a path without jitter a picture this late is one of an outage: it is not waited for.
 const OUTAGE_US: i64 = 400_000;
 /// A jump of the media clock starts anew.
@@ -59,19 +61,43 @@ impl Lateness {
         }
     }
 
+    /// When a packet of that media time comes that nothing holds up.
+    pub(super) fn fastest(&self, time: RtpTime, clock_hz: u32) -> Option<Instant> {
+        let (first, least) = (self.first?, self.base.least()?);
+        let us = media_us(time.since(first), clock_hz) + least;
+        let since = Duration::from_micros(us.unsigned_abs());
+        if us < 0 { self.started.checked_sub(since) } else { Some(self.started + since) }
+    }
+
+    /// How much later than the fastest nearly all come, where packets overtake each other by `reorder`: what evens out the
+    /// path's jitter. Nothing on a path without.
+    pub(super) fn jitter(&self, reorder: Duration) -> Duration {
+        let late = self.late(true);
+        if reorder < JITTER || late.len() < PICTURES_MIN {
+            return Duration::ZERO;
+        }
+        Duration::from_micros(late[((late.len() - 1) as f64 * (1.0 - UNEVEN)) as usize].unsigned_abs())
+    }
+
     /// What players are to wait for; `reorder`: how late packets come that others overtook. Nothing until enough came.
     pub(super) fn waited_for(&self, reorder: Duration) -> Duration {
-        let base = self.base.least().unwrap_or_default();
         let jitter = reorder >= JITTER;
-        let late = self.pictures.iter().map(|(_, transit)| (transit - base).max(0));
-        let mut late: Vec<i64> = late.filter(|us| jitter || *us < OUTAGE_US).collect();
+        let late = self.late(jitter);
         if late.len() < PICTURES_MIN {
             return Duration::ZERO;
         }
-        late.sort_unstable();
         let most = late[((late.len() - 1) as f64 * (1.0 - MISSED)) as usize];
         let usual = if jitter { 0 } else { late.iter().sum::<i64>() / late.len() as i64 };
         Duration::from_micros(u64::try_from(most - usual).unwrap_or(0))
+    }
+
+    /// Of each picture, against the fastest, sorted.
+    fn late(&self, jitter: bool) -> Vec<i64> {
+        let base = self.base.least().unwrap_or_default();
+        let late = self.pictures.iter().map(|(_, transit)| (transit - base).max(0));
+        let mut late: Vec<i64> = late.filter(|us| jitter || *us < OUTAGE_US).collect();
+        late.sort_unstable();
+        late
     }
 }
 

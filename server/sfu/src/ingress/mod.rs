@@ -1,5 +1,6 @@
 //! Media entering: what is kept of a packet, and one publication's RTP streams.
 
+mod hold;
 mod lateness;
 mod layer;
 mod marks;
@@ -25,6 +26,8 @@ pub(crate) struct Packet {
     /// The source's own time.
     pub(crate) time: RtpTime,
     pub(crate) arrival: Instant,
+    /// When subscribers get it: later where its path has jitter.
+    pub(crate) leaves: Instant,
     pub(crate) marker: bool,
     pub(crate) codec: Codec,
     /// Without RED, RTX or padding around it. Empty where the source sent padding only.
@@ -45,6 +48,7 @@ impl Packet {
             seq: SeqExt(seq),
             time: RtpTime(0),
             arrival,
+            leaves: arrival,
             marker: false,
             codec: Codec::Vp8,
             payload,

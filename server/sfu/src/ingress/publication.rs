@@ -1,7 +1,8 @@
 //! One track offered in a room: its streams, its history, its repair. It outlives the transport that carries it, so that
 //! a publisher who reconnects goes on feeding the same subscriptions.
 
-use super::lateness::Lateness;
+use super::hold::Hold;
+use super::lateness::{JITTER, Lateness};
 use super::layer::Layer;
 use super::sender_clock::SenderClock;
 use super::{Marks, Packet};
@@ -23,6 +24,8 @@ use std::time::{Duration, Instant};
 const LAYERS_MAX: usize = 4;
 /// Another layer takes over when it brings this much more.
 const BETTER: f64 = 1.3;
+/// Below this loss whatever is missing of a path with jitter is on its way.
+const ONLY_LATE: f64 = 0.03;
 /// Payloads are carved from allocations of this size: about a second of speech, a quarter of a second of video.
 const AUDIO_CHUNK: usize = 4 << 10;
 const VIDEO_CHUNK: usize = 64 << 10;
@@ -55,10 +58,13 @@ pub(crate) struct Publication {
     history: History,
     nack: NackGenerator,
     plan: NackPlan,
-    /// Of video alone: players of audio see to it by themselves.
     late: Option<Lateness>,
-    /// As it was at the last report.
+    /// What players are to wait for, as it was at the last report: of video alone.
     lateness: Duration,
+    /// Sound that came and is not yet to be fanned out.
+    hold: Option<Hold>,
+    /// As it was at the last report.
+    path: PathState,
     /// Its frames come by another wire.
     pub(crate) feed: Option<Box<Feed>>,
     /// Its frames leave by another wire.
@@ -136,6 +142,8 @@ impl Publication {
             plan: plan::nack_plan(leg),
             late: None,
             lateness: Duration::ZERO,
+            hold: None,
+            path: PathState::default(),
             feed: None,
             playout: None,
         }
@@ -212,6 +220,9 @@ impl Publication {
             from.reception.count(now, received.seq, received.time);
             return Err(DropReason::UnusedLayer);
         }
+        if !received.repair {
+            self.note_jitter(now, layer, received.time);
+        }
         if self.history.get(received.seq).is_some() {
             if !received.repair && self.nack.handle_late(now, received.seq) {
                 self.layers[layer].reception.count(now, received.seq, received.time);
@@ -231,11 +242,15 @@ impl Publication {
         if !repeated {
             self.layers[layer].reception.count(now, received.seq, received.time);
         }
-        if self.kind == Kind::Video {
-            let clock_hz = self.layers[layer].reception.clock_hz();
-            self.late.get_or_insert_with(|| Lateness::new(now)).note(now, received.time, clock_hz);
+        let clock_hz = self.layers[layer].reception.clock_hz();
+        let late = self.late.get_or_insert_with(|| Lateness::new(now));
+        late.note(now, received.time, clock_hz);
+        let fastest = late.fastest(received.time, clock_hz);
+        if self.hold.as_ref().is_some_and(|hold| hold.is_old(now)) {
+            self.even_out(now);
         }
-        let keyframe = self.keep(now, received);
+        let leaves = self.hold.as_ref().map_or(now, |hold| hold.leaves(now, fastest));
+        let keyframe = self.keep(now, leaves, received);
         let started = !std::mem::replace(&mut self.started, true);
         Ok(Taken {
             started,
@@ -320,9 +335,70 @@ impl Publication {
             }
         }
         let reorder = path.reorder.max(self.nack.reorder());
-        self.lateness = self.late.as_ref().map_or(Duration::ZERO, |late| late.waited_for(reorder));
+        self.path = path;
+        let video = self.late.as_ref().filter(|_| self.kind == Kind::Video);
+        self.lateness = video.map_or(Duration::ZERO, |late| late.waited_for(reorder));
         self.plan_for(path);
         self.choose_layer(now);
+    }
+
+    /// Sound is evened out here where a subscriber's path has jitter too. Where its own path loses, repairs come late by
+    /// themselves; where a queue stands on it, that is to go.
+    fn even_out(&mut self, now: Instant) {
+        let loss = self.loss(self.path);
+        let calm = loss.now < plan::LOSS_PATIENT && !loss.congested;
+        let Some(hold) = self.hold.as_mut() else { return };
+        let reorder = self.path.reorder.max(self.nack.reorder());
+        let late = self.late.as_ref().filter(|_| calm && hold.is_wanted(now));
+        hold.note(now, late.map_or(Duration::ZERO, |late| late.jitter(reorder)));
+    }
+
+    /// How late packets of its come on the way to a subscriber that are only out of order.
+    pub(crate) fn note_downlink(&mut self, now: Instant, reorder: Duration) {
+        if self.kind == Kind::Audio && self.feed.is_none() && reorder >= JITTER {
+            self.hold.get_or_insert_with(|| Hold::new(now)).want(now);
+        }
+    }
+
+    /// What is missing is late, and not lost. Taken from a later packet (RED) it makes the rest of the late ones few, and
+    /// NetEq gives those up rather than wait for them (libwebrtc, `reorder_optimizer.cc`: 20 ms for each percent).
+    pub(crate) fn is_only_late(&self) -> bool {
+        let reorder = self.path.reorder.max(self.nack.reorder());
+        reorder >= JITTER && self.loss(self.path).now < ONLY_LATE && self.held().is_zero()
+    }
+
+    /// A packet came by itself, first or not.
+    fn note_jitter(&mut self, now: Instant, layer: usize, time: RtpTime) {
+        let (Some(hold), Some(late)) = (self.hold.as_mut(), self.late.as_ref()) else { return };
+        let fastest = late.fastest(time, self.layers[layer].reception.clock_hz());
+        hold.note_late(fastest.map_or(Duration::ZERO, |fastest| now.saturating_duration_since(fastest)));
+    }
+
+    /// How much later than others of its age sound came, on average, before it was evened out.
+    pub(crate) fn evened(&self) -> Duration {
+        self.hold.as_ref().map_or(Duration::ZERO, Hold::evened)
+    }
+
+    /// Packets go on so long after the fastest of their path.
+    pub(crate) fn held(&self) -> Duration {
+        self.hold.as_ref().map_or(Duration::ZERO, Hold::span)
+    }
+
+    /// Not yet to be sent to anybody.
+    pub(crate) fn is_waiting(&self, packet: &Packet) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold.is_waiting(packet.leaves, packet.seq))
+    }
+
+    pub(crate) fn release_due(&self) -> Option<Instant> {
+        self.hold.as_ref()?.next_due()
+    }
+
+    /// Puts what waited long enough to what is to be fanned out; false where there is nothing.
+    pub(crate) fn release(&mut self, now: Instant) -> bool {
+        let Some(hold) = self.hold.as_mut() else { return false };
+        let before = self.pending.len();
+        self.pending.extend(std::iter::from_fn(|| hold.take_due(now)));
+        self.pending.len() > before
     }
 
     /// Where nothing tells a publisher's repeats of audio from the first ones, the path's loss stands for the track's.
@@ -390,6 +466,7 @@ impl Publication {
         self.history.clear();
         self.nack.reset();
         self.late = None;
+        self.hold.iter_mut().for_each(Hold::clear);
         self.wished_after = None;
         self.pending.clear();
         self.keyframes.reset();
@@ -421,13 +498,15 @@ impl Publication {
         }
     }
 
-    fn keep(&mut self, now: Instant, received: Received<'_>) -> bool {
+    /// `leaves`: when subscribers are to get it.
+    fn keep(&mut self, now: Instant, leaves: Instant, received: Received<'_>) -> bool {
         let marks = Marks::read(received.codec, received.payload);
         let payload = self.history.carve(received.payload);
         let inserted = self.history.insert(Packet {
             seq: received.seq,
             time: received.time,
             arrival: now,
+            leaves,
             marker: received.marker,
             codec: received.codec,
             payload,
@@ -442,7 +521,10 @@ impl Publication {
         if marks.keyframe && (inserted == Insert::Head || newer) {
             self.keyframes.handle_keyframe();
         }
-        self.pending.push(received.seq);
+        match self.hold.as_mut().filter(|_| leaves > now) {
+            Some(hold) => hold.wait(leaves, received.seq),
+            None => self.pending.push(received.seq),
+        }
         marks.keyframe
     }
 }

@@ -152,7 +152,9 @@ impl Room {
         connection.pace_feeds(context.now, fed, fed_bps);
         for key in connection.outgoing.values() {
             let Some(subscription) = self.subscriptions.get_mut(*key) else { continue };
-            let Some(publication) = subscription.publication.and_then(|p| self.publications.get(p)) else { continue };
+            let publication = subscription.publication.and_then(|p| self.publications.get_mut(p));
+            let Some(publication) = publication else { continue };
+            publication.note_downlink(context.now, connection.plan.reorder);
             let needed = plan::playout_delay(publication.lateness(), connection.plan.repair_time);
             subscription.need_playout(context.now, needed);
         }

@@ -261,7 +261,7 @@ impl Room {
         Ok(())
     }
 
-    fn tracks_of(&self, id: ParticipantId) -> Vec<u32> {
+    pub(super) fn tracks_of(&self, id: ParticipantId) -> Vec<u32> {
         let all = (id, TrackName::Microphone)..=(id, TrackName::ScreenAudio);
         debug_assert!(TrackName::Microphone < TrackName::ScreenAudio);
         self.by_track.range(all).map(|(_, key)| *key).collect()

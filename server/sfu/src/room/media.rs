@@ -104,6 +104,9 @@ impl Room {
         if let Some(due) = publication.nack_due() {
             context.timers.set_earlier(Timer::Nack(owner), due);
         }
+        if let Some(due) = publication.release_due() {
+            context.timers.set_earlier(Timer::Release(owner), due);
+        }
         if let (TrackName::Microphone, Some(level)) = (track, opened.elements.level) {
             self.speakers.handle_level(owner, level & 0x7f);
             let due = context.now + context.config.volume_interval();
@@ -264,7 +267,7 @@ fn take_red(
     let mut filled: Option<Taken> = None;
     for (distance, block) in (1..=older).rev().zip(red.redundant()) {
         let Some(seq) = opened.seq.0.checked_sub(distance).map(SeqExt) else { continue };
-        if block.data.is_empty() || !publication.lacks(seq) {
+        if block.data.is_empty() || publication.is_only_late() || !publication.lacks(seq) {
             continue;
         }
         let time = RtpTime(opened.header.time.0.wrapping_sub(u32::from(block.offset)));

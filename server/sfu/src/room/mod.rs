@@ -352,8 +352,8 @@ impl Room {
     /// Timers and routes of a connection that is gone.
     fn forget_connection(&mut self, context: &mut Context, id: ParticipantId) {
         context.demux.remove(id);
-        let timers: [fn(ParticipantId) -> Timer; 5] =
-            [Timer::Transport, Timer::Nack, Timer::Keyframe, Timer::Copies, Timer::Report];
+        let timers: [fn(ParticipantId) -> Timer; 6] =
+            [Timer::Transport, Timer::Nack, Timer::Keyframe, Timer::Release, Timer::Copies, Timer::Report];
         timers.into_iter().for_each(|timer| context.timers.set(timer(id), None));
     }
 

@@ -51,6 +51,20 @@ impl Room {
         unrepairable.into_iter().for_each(|key| self.want_keyframe(context, key));
     }
 
+    /// Brings on what waited until its time.
+    pub(crate) fn handle_release_timeout(&mut self, context: &mut Context, id: ParticipantId) {
+        let mut next: Option<Instant> = None;
+        for key in self.tracks_of(id) {
+            let Some(publication) = self.publications.get_mut(key) else { continue };
+            let released = publication.release(context.now);
+            next = earlier(next, publication.release_due());
+            if released {
+                self.enqueue(context, key);
+            }
+        }
+        context.timers.set(Timer::Release(id), next);
+    }
+
     /// Sends to a subscriber what is to leave again.
     pub(crate) fn handle_copies_timeout(&mut self, context: &mut Context, id: ParticipantId) {
         let Some(&member) = self.by_id.get(&id) else { return };
@@ -217,7 +231,9 @@ impl Room {
                 let clock = publication.clock()?;
                 let owner = self.members.get(*self.by_id.get(&publication.owner)?)?;
                 let since = owner.connection.as_ref()?.clock.seconds_since(clock.ntp, context.unix())?;
-                media_clock(clock.rtp_time, since, subscription.clock_hz())
+                // Players compare when the newest of sound and of pictures came with when they were captured, and take the
+                // mean for both paths' delay (libwebrtc, stream_synchronization.cc): what was evened out of one is missing.
+                media_clock(clock.rtp_time, since + publication.evened().as_secs_f64(), subscription.clock_hz())
             }
         };
         let info = subscription.sender_info(context.ntp(), media)?;
@@ -253,6 +269,7 @@ impl Room {
             kbps: kbps(connection.told.bps),
             nack_interval_ms: on.iter().map(|p| p.nack_plan().interval).min().map_or(0, quality::millis),
             nack_copies: on.iter().map(|p| p.nack_plan().copies).max().unwrap_or(0),
+            sound_held_ms: on.iter().map(|p| p.held()).max().map_or(0, quality::millis),
             congested: connection.uplink.is_congested(now),
         }
     }

@@ -243,6 +243,7 @@ fn run(room: &mut Room, c: &mut Context, timer: Timer) {
         Timer::Transport(id) => room.handle_transport_timeout(c, id),
         Timer::Nack(id) => room.handle_nack_timeout(c, id),
         Timer::Keyframe(id) => room.handle_keyframe_timeout(c, id),
+        Timer::Release(id) => room.handle_release_timeout(c, id),
         Timer::Copies(id) => room.handle_copies_timeout(c, id),
         Timer::CatchUp(id) => room.handle_catch_up_timeout(c, id),
         Timer::Playout(id) => room.handle_playout_timeout(c, id),

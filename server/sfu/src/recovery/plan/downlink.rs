@@ -38,6 +38,8 @@ pub(crate) struct SendPlan {
     /// For players that send reference times; Chromium 156 was seen to measure nothing by `a=rtcp-xr:rcvr-rtt` in an
     /// answer, nor by `rrtr` feedback beside it.
     pub(crate) delay_more: Duration,
+    /// How late packets come that are only out of order.
+    pub(crate) reorder: Duration,
     /// A queue stands on the path.
     pub(crate) congested: bool,
     /// Share of packets that chance takes, percent.
@@ -82,6 +84,7 @@ impl SendPlan {
         red: RedPlan::NONE,
         hold: Duration::ZERO,
         delay_more: Duration::ZERO,
+        reorder: Duration::ZERO,
         congested: false,
         loss_percent: 0,
         repair_time: Duration::ZERO,
@@ -125,7 +128,7 @@ const UNREPAIRED: f64 = 0.045;
 /// Less is no reordering that a wait would spare anything for.
 const REORDER_FELT: Duration = Duration::from_millis(10);
 /// Below this loss a missing packet is more likely late than lost.
-const LOSS_PATIENT: f64 = 0.05;
+pub(crate) const LOSS_PATIENT: f64 = 0.05;
 /// Packets are lost in longer rows than by chance alone by this factor: copies and carriers are lost together.
 const BURSTS: f64 = 2.0;
 /// Waits for what is more likely lost than late, and the other way round: below the time that browsers wait for a frame.
@@ -167,8 +170,12 @@ pub(crate) fn send_plan(leg: Downlink) -> SendPlan {
     let hold = hold(loss, leg.reorder, leg.usual_round_trip);
     let delay_more = if loss >= LOSS_HURRY && !leg.congested { DELAY_MORE } else { Duration::ZERO };
     let repair_time = repair_time(video, loss, leg.round_trip) + leg.reorder;
+<<<<<<< HEAD
     let loss_percent = (100.0 * leg.loss_ratio.unwrap_or(0.0)) as u8;
     SendPlan { audio, video, red, hold, delay_more, congested: leg.congested, loss_percent, repair_time }
+=======
+    SendPlan { audio, video, red, hold, delay_more, reorder: leg.reorder, congested: leg.congested, repair_time }
+>>>>>>> d1708ae (sfu: even sound out where two paths have jitter)
 }
 
 /// `most`: more copies do not fit.

@@ -14,7 +14,7 @@ use crate::media::{Dice, Ms, PLAYOUT_DELAY, Picture, RED, Sound};
 use carillon_proto::red::Red;
 use carillon_proto::rtcp::sender_report::SenderInfo;
 use carillon_proto::rtcp::{CompactNtp, NtpTime, ReportBlock, nack as nack_packet, pli, receiver_report, xr};
-use carillon_proto::rtp::{RtpHeader, Seq, SeqExt, Ssrc};
+use carillon_proto::rtp::{RtpHeader, RtpTime, Seq, SeqExt, Ssrc};
 use carillon_proto::rtp_ext::PlayoutDelay;
 use carillon_proto::rtx;
 use neteq::NetEq;
@@ -50,6 +50,8 @@ pub struct Player {
     pub asked: Asked,
     answered: Answered,
     reports: [Report; 2],
+    /// Of sound and picture.
+    clocks: [Clock; 2],
     sync: Sync,
     dice: Dice,
 }
@@ -66,6 +68,7 @@ impl Player {
             asked: Asked::default(),
             answered,
             reports,
+            clocks: [Clock::new(48.0), Clock::new(90.0)],
             sync: Sync::new(now),
             dice,
         }
@@ -95,6 +98,7 @@ impl Player {
         let ssrc = header.ssrc.0;
         if ssrc == self.answered.audio_ssrc {
             self.reports[0].note(seq);
+            self.clocks[0].latest = Some((now, header.time));
             return self.handle_sound(now, header, payload, seq, round_trip, out);
         }
         self.asked.video_bytes += payload.len() as f64;
@@ -102,6 +106,7 @@ impl Player {
         let least = playout.map(|delay| f64::from(delay.min_ms));
         let wish = if ssrc == self.answered.video_ssrc {
             self.reports[1].note(seq);
+            self.clocks[1].latest = Some((now, header.time));
             let Some(picture) = Picture::read(payload) else { return };
             self.video.handle(now, seq, picture, false, round_trip, least)
         } else {
@@ -117,7 +122,9 @@ impl Player {
         self.audio.tick(now);
         let wish = self.video.tick(now, round_trip);
         self.write_wish(&wish, out);
-        self.sync.tick(now, &mut self.audio, &mut self.video);
+        let [sound, picture] = self.clocks.each_ref().map(Clock::delay);
+        let relative = picture.zip(sound).map(|(picture, sound)| picture - sound);
+        self.sync.tick(now, relative, &mut self.audio, &mut self.video);
         for report in &mut self.reports {
             if now >= report.due {
                 report.due = now + report.every * self.dice.between(0.5, 1.5);
@@ -130,8 +137,10 @@ impl Player {
     }
 
     pub fn handle_sender_report(&mut self, now: Ms, info: &SenderInfo) {
-        for report in self.reports.iter_mut().filter(|report| report.ssrc == info.ssrc.0) {
+        let streams = self.reports.iter_mut().zip(&mut self.clocks);
+        for (report, clock) in streams.filter(|(report, _)| report.ssrc == info.ssrc.0) {
             report.heard = Some((info.ntp.compact(), now));
+            clock.told = Some((info.ntp.to_unix().as_secs_f64() * 1_000.0, info.rtp_time));
         }
     }
 
@@ -176,6 +185,26 @@ impl Player {
     fn extend(&self, number: Seq) -> SeqExt {
         let near = self.video.nack.newest().and_then(|newest| newest.nearest(number));
         near.unwrap_or_else(|| SeqExt(u64::from(number.0)))
+    }
+}
+
+/// When a stream's media was captured, by its sender reports.
+struct Clock {
+    ticks_per_ms: f64,
+    told: Option<(Ms, RtpTime)>,
+    /// Of the packet that came last: when, and its time.
+    latest: Option<(Ms, RtpTime)>,
+}
+
+impl Clock {
+    fn new(ticks_per_ms: f64) -> Self {
+        Self { ticks_per_ms, told: None, latest: None }
+    }
+
+    /// From capture to arrival, and a constant for all streams of a publisher.
+    fn delay(&self) -> Option<Ms> {
+        let ((ntp, told), (came, time)) = self.told.zip(self.latest)?;
+        Some(came - ntp - f64::from(time.since(told)) / self.ticks_per_ms)
     }
 }
 

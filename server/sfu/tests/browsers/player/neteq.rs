@@ -55,8 +55,6 @@ pub struct NetEq {
     stretched_at: Ms,
     due: Option<Ms>,
     nack: Option<Nack>,
-    /// Of the newest packet: when it came, when it was captured.
-    pub latest: Option<(Ms, Ms)>,
 }
 
 impl NetEq {
@@ -73,7 +71,6 @@ impl NetEq {
             stretched_at: 0.0,
             due: None,
             nack: nack.then(Nack::default),
-            latest: None,
         }
     }
 
@@ -86,9 +83,6 @@ impl NetEq {
         besides: &[Sound],
         round_trip: Option<Ms>,
     ) -> Vec<SeqExt> {
-        if self.latest.is_none_or(|(_, captured)| sound.captured >= captured) {
-            self.latest = Some((now, sound.captured));
-        }
         for block in std::iter::once(&sound).chain(besides) {
             self.delay.handle(now, block.number);
             self.keep(block.number, block.captured, false);

@@ -26,13 +26,13 @@ impl Sync {
         Self { due: now + EVERY, average: 0.0, audio_extra: 0.0, video_extra: 0.0 }
     }
 
-    pub fn tick(&mut self, now: Ms, audio: &mut NetEq, video: &mut Video) {
+    /// `relative`: how much later than sound pictures come, by the packets that came last, overtaken or not.
+    pub fn tick(&mut self, now: Ms, relative: Option<Ms>, audio: &mut NetEq, video: &mut Video) {
         if now < self.due {
             return;
         }
         self.due += EVERY;
-        let (Some(sound), Some(picture)) = (audio.latest, video.latest) else { return };
-        let relative = (picture.0 - sound.0) - (picture.1 - sound.1);
+        let Some(relative) = relative else { return };
         let (sound_delay, picture_delay) = (audio.held() + DEVICE_MS, video.timing.target());
         let difference = picture_delay - sound_delay + relative;
         self.average = ((SMOOTHED_OVER - 1.0) * self.average + difference) / SMOOTHED_OVER;

@@ -52,8 +52,6 @@ pub struct Video {
     assembled_any: bool,
     nack_due: Ms,
     pub shown: Vec<Shown>,
-    /// Of the newest packet: when it came, when it was captured.
-    pub latest: Option<(Ms, Ms)>,
 }
 
 /// What goes back to the sender.
@@ -82,7 +80,6 @@ impl Video {
             assembled_any: false,
             nack_due: now,
             shown: Vec::new(),
-            latest: None,
         }
     }
 
@@ -106,9 +103,6 @@ impl Video {
         playout_min: Option<Ms>,
     ) -> Wish {
         self.heard = now;
-        if self.latest.is_none_or(|(_, captured)| picture.captured >= captured) {
-            self.latest = Some((now, picture.captured));
-        }
         if let Some(min) = playout_min {
             self.timing.extension_min = min;
         }

@@ -24,8 +24,6 @@ use std::time::{Duration, Instant};
 const LAYERS_MAX: usize = 4;
 /// Another layer takes over when it brings this much more.
 const BETTER: f64 = 1.3;
-/// Below this loss whatever is missing of a path with jitter is on its way.
-const ONLY_LATE: f64 = 0.03;
 /// Payloads are carved from allocations of this size: about a second of speech, a quarter of a second of video.
 const AUDIO_CHUNK: usize = 4 << 10;
 const VIDEO_CHUNK: usize = 64 << 10;
@@ -220,9 +218,7 @@ impl Publication {
             from.reception.count(now, received.seq, received.time);
             return Err(DropReason::UnusedLayer);
         }
-        if !received.repair {
-            self.note_jitter(now, layer, received.time);
-        }
+        self.note_jitter(now, layer, &received);
         if self.history.get(received.seq).is_some() {
             if !received.repair && self.nack.handle_late(now, received.seq) {
                 self.layers[layer].reception.count(now, received.seq, received.time);
@@ -336,8 +332,8 @@ impl Publication {
         }
         let reorder = path.reorder.max(self.nack.reorder());
         self.path = path;
-        let video = self.late.as_ref().filter(|_| self.kind == Kind::Video);
-        self.lateness = video.map_or(Duration::ZERO, |late| late.waited_for(reorder));
+        let late = self.late.as_ref().filter(|_| self.kind == Kind::Video);
+        self.lateness = late.map_or(Duration::ZERO, |late| late.waited_for(reorder));
         self.plan_for(path);
         self.choose_layer(now);
     }
@@ -360,18 +356,12 @@ impl Publication {
         }
     }
 
-    /// What is missing is late, and not lost. Taken from a later packet (RED) it makes the rest of the late ones few, and
-    /// NetEq gives those up rather than wait for them (libwebrtc, `reorder_optimizer.cc`: 20 ms for each percent).
-    pub(crate) fn is_only_late(&self) -> bool {
-        let reorder = self.path.reorder.max(self.nack.reorder());
-        reorder >= JITTER && self.loss(self.path).now < ONLY_LATE && self.held().is_zero()
-    }
-
-    /// A packet came by itself, first or not.
-    fn note_jitter(&mut self, now: Instant, layer: usize, time: RtpTime) {
-        let (Some(hold), Some(late)) = (self.hold.as_mut(), self.late.as_ref()) else { return };
-        let fastest = late.fastest(time, self.layers[layer].reception.clock_hz());
-        hold.note_late(fastest.map_or(Duration::ZERO, |fastest| now.saturating_duration_since(fastest)));
+    /// Whether the packet came first as itself or in another does not matter here.
+    fn note_jitter(&mut self, now: Instant, layer: usize, received: &Received<'_>) {
+        let (Some(hold), Some(late)) = (self.hold.as_mut().filter(|_| !received.repair), &self.late) else { return };
+        if let Some(fastest) = late.fastest(received.time, self.layers[layer].reception.clock_hz()) {
+            hold.note_late(now.saturating_duration_since(fastest));
+        }
     }
 
     /// How much later than others of its age sound came, on average, before it was evened out.
@@ -396,9 +386,8 @@ impl Publication {
     /// Puts what waited long enough to what is to be fanned out; false where there is nothing.
     pub(crate) fn release(&mut self, now: Instant) -> bool {
         let Some(hold) = self.hold.as_mut() else { return false };
-        let before = self.pending.len();
         self.pending.extend(std::iter::from_fn(|| hold.take_due(now)));
-        self.pending.len() > before
+        !self.pending.is_empty()
     }
 
     /// Where nothing tells a publisher's repeats of audio from the first ones, the path's loss stands for the track's.
@@ -521,10 +510,8 @@ impl Publication {
         if marks.keyframe && (inserted == Insert::Head || newer) {
             self.keyframes.handle_keyframe();
         }
-        match self.hold.as_mut().filter(|_| leaves > now) {
-            Some(hold) => hold.wait(leaves, received.seq),
-            None => self.pending.push(received.seq),
-        }
+        let hold = self.hold.as_mut().filter(|_| leaves > now);
+        hold.map_or_else(|| self.pending.push(received.seq), |hold| hold.wait(leaves, received.seq));
         marks.keyframe
     }
 }

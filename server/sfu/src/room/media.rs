@@ -267,7 +267,7 @@ fn take_red(
     let mut filled: Option<Taken> = None;
     for (distance, block) in (1..=older).rev().zip(red.redundant()) {
         let Some(seq) = opened.seq.0.checked_sub(distance).map(SeqExt) else { continue };
-        if block.data.is_empty() || publication.is_only_late() || !publication.lacks(seq) {
+        if block.data.is_empty() || !publication.lacks(seq) {
             continue;
         }
         let time = RtpTime(opened.header.time.0.wrapping_sub(u32::from(block.offset)));

@@ -170,12 +170,9 @@ pub(crate) fn send_plan(leg: Downlink) -> SendPlan {
     let hold = hold(loss, leg.reorder, leg.usual_round_trip);
     let delay_more = if loss >= LOSS_HURRY && !leg.congested { DELAY_MORE } else { Duration::ZERO };
     let repair_time = repair_time(video, loss, leg.round_trip) + leg.reorder;
-<<<<<<< HEAD
     let loss_percent = (100.0 * leg.loss_ratio.unwrap_or(0.0)) as u8;
-    SendPlan { audio, video, red, hold, delay_more, congested: leg.congested, loss_percent, repair_time }
-=======
-    SendPlan { audio, video, red, hold, delay_more, reorder: leg.reorder, congested: leg.congested, repair_time }
->>>>>>> d1708ae (sfu: even sound out where two paths have jitter)
+    let Downlink { congested, reorder, .. } = leg;
+    SendPlan { audio, video, red, hold, delay_more, reorder, congested, loss_percent, repair_time }
 }
 
 /// `most`: more copies do not fit.

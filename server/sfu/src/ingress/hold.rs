@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 const LASTS: Duration = Duration::from_secs(10);
 /// Soon after a path grew uneven: until then NetEq learns of the delays that it brings.
 const NOTED_EACH: Duration = Duration::from_millis(50);
+/// A wait that is needed no more falls by this share of the time that passes: slower than packets follow each other, so
+/// that none goes on before an older one that still waits.
+const FALLS: u32 = 10;
 /// Of one packet in the mean delay: four seconds of sound.
 const MEAN_WEIGHT: f64 = 0.005;
 /// Longer, and a call is none.
@@ -23,6 +26,7 @@ const WAITING_MAX: usize = 2_000;
 pub(super) struct Hold {
     /// Of what was needed of late, below zero: the least is the most.
     needed: Least,
+    span: Duration,
     noted: Instant,
     wanted: Instant,
     /// How much later than the fastest packets come, on average, microseconds.
@@ -32,12 +36,19 @@ pub(super) struct Hold {
 
 impl Hold {
     pub(super) fn new(now: Instant) -> Self {
-        Self { needed: Least::new(now, LASTS), noted: now, wanted: now, mean_us: 0.0, waiting: BTreeSet::new() }
+        Self {
+            needed: Least::new(now, LASTS),
+            span: Duration::ZERO,
+            noted: now,
+            wanted: now,
+            mean_us: 0.0,
+            waiting: BTreeSet::new(),
+        }
     }
 
     /// Packets wait for so long after the fastest.
     pub(super) fn span(&self) -> Duration {
-        Duration::from_micros(self.needed.least().map_or(0, i64::unsigned_abs))
+        self.span
     }
 
     /// It is time to see what the path needs.
@@ -49,6 +60,9 @@ impl Hold {
     pub(super) fn note(&mut self, now: Instant, needed: Duration) {
         let micros = i64::try_from(needed.min(HOLD_MAX).as_micros()).unwrap_or(0);
         self.needed.note(now, -micros);
+        let most = Duration::from_micros(self.needed.least().map_or(0, i64::unsigned_abs));
+        let fall = now.saturating_duration_since(self.noted) / FALLS;
+        self.span = most.max(self.span.saturating_sub(fall));
         self.noted = now;
     }
 
@@ -145,6 +159,22 @@ mod tests {
         (1..=9).for_each(|n| hold.note(t + Duration::from_secs(n), ms(0)));
         assert_eq!(hold.span(), ms(300));
         (10..=30).for_each(|n| hold.note(t + Duration::from_secs(n), ms(0)));
+        assert_eq!(hold.span(), ms(0));
+    }
+
+    #[test]
+    fn packets_keep_their_order_where_the_wait_ends() {
+        let (t, ms) = (start(), Duration::from_millis);
+        let mut hold = Hold::new(t);
+        hold.note(t, ms(600));
+        let mut last = t;
+        for n in 1..2_000 {
+            let now = t + ms(20 * n);
+            hold.note(now, ms(0));
+            let leaves = hold.leaves(now, Some(now));
+            assert!(leaves > last, "after {n} packets");
+            last = leaves;
+        }
         assert_eq!(hold.span(), ms(0));
     }
 

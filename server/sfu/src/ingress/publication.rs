@@ -241,7 +241,7 @@ impl Publication {
         let clock_hz = self.layers[layer].reception.clock_hz();
         let late = self.late.get_or_insert_with(|| Lateness::new(now));
         late.note(now, received.time, clock_hz);
-        let fastest = late.fastest(received.time, clock_hz);
+        let fastest = self.hold.as_ref().and_then(|_| late.fastest(received.time, clock_hz));
         if self.hold.as_ref().is_some_and(|hold| hold.is_old(now)) {
             self.even_out(now);
         }

@@ -1,6 +1,6 @@
 //! One user in one room, and the connection that carries its media.
 
-use crate::bandwidth::{Bounds, DownlinkPath, Least, Throughput, Told, UplinkEstimate};
+use crate::bandwidth::{Bounds, DownlinkPath, Least, Throughput, Told, UplinkEstimate, picture_share};
 use crate::context::Context;
 use crate::egress::{Outlet, Used};
 use crate::ingress::Inbound;
@@ -27,6 +27,8 @@ const DOWNLINK_MAX_BPS: u64 = 100_000_000;
 /// Of a viewer's path, for sound; and what is left for pictures at least.
 const SOUND_BPS: u64 = 60_000;
 const PICTURES_MIN_BPS: u64 = 60_000;
+/// What each picture gets at least: browsers send no less (libwebrtc's kDefaultMinVideoBitrateBps).
+const PICTURE_MIN_BPS: u64 = 30_000;
 /// The shortest round trip is that of this time, the recent one of this.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(30);
 const RECENT_WINDOW: Duration = Duration::from_secs(2);
@@ -295,11 +297,11 @@ impl Connection {
         }
     }
 
-    /// What publishers of so many pictures are asked to send. After `make_plan`.
-    pub(crate) fn share_among(&mut self, pictures: usize) {
+    /// What each publisher of pictures that bring so much is asked to send at most. After `make_plan`.
+    pub(crate) fn share_among(&mut self, pictures: Vec<u64>) {
         let bears = (self.downlink_bps as f64 * plan::media_share(self.plan)) as u64;
-        let each = bears.saturating_sub(SOUND_BPS).max(PICTURES_MIN_BPS) / pictures.max(1) as u64;
-        self.picture_bps = if self.downlink_bps < DOWNLINK_MAX_BPS { each } else { u64::MAX };
+        let each = picture_share(bears.saturating_sub(SOUND_BPS).max(PICTURES_MIN_BPS), pictures);
+        self.picture_bps = if self.downlink_bps < DOWNLINK_MAX_BPS { each.max(PICTURE_MIN_BPS) } else { u64::MAX };
     }
 
     /// Fits pictures of feeds to the path: so many tracks that bring so many bits per second together. After `make_plan`.

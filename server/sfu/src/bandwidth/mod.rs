@@ -8,11 +8,13 @@ mod groups;
 mod least;
 mod policer;
 mod rate;
+mod share;
 mod throughput;
 mod trend;
 
 pub(crate) use downlink::{Carried, DownlinkPath};
 pub(crate) use least::Least;
+pub(crate) use share::picture_share;
 pub(crate) use throughput::Throughput;
 
 use carillon_proto::rtp_ext::AbsSendTime;

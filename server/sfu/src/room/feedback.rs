@@ -138,15 +138,16 @@ impl Room {
             let reports = subscriptions().filter(|s| s.kind == kind).filter_map(|s| s.remote().loss_ratio);
             reports.fold(0.0, f64::max)
         });
-        let (mut fed, mut fed_bps) = (0, 0);
+        let (mut fed, mut fed_bps, mut pictures) = (0, 0, Vec::new());
         for publication in subscriptions().filter_map(|s| s.publication) {
-            let publication = self.publications.get_mut(publication);
-            if let Some(p) = publication.filter(|p| p.feed.is_some() && p.kind == Kind::Video) {
-                fed += 1;
-                fed_bps += p.bits_per_second(context.now);
-            }
+            let publication = self.publications.get_mut(publication).filter(|p| p.kind == Kind::Video);
+            let Some((bps, is_fed)) = publication.map(|p| (p.bits_per_second(context.now), p.feed.is_some())) else {
+                continue;
+            };
+            // What is named and absent, off or muted takes nothing from the others.
+            pictures.extend((bps > 0).then_some(bps));
+            (fed, fed_bps) = if is_fed { (fed + 1, fed_bps + bps) } else { (fed, fed_bps) };
         }
-        let pictures = subscriptions().filter(|s| s.kind == Kind::Video && s.publication.is_some()).count();
         connection.make_plan(context.now, reported);
         connection.share_among(pictures);
         connection.pace_feeds(context.now, fed, fed_bps);

@@ -19,6 +19,7 @@ mod peer;
 mod player;
 mod run;
 mod sender;
+mod shares;
 #[path = "../sim/srtp.rs"]
 mod srtp;
 #[path = "../support/stage.rs"]

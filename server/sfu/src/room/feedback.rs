@@ -127,7 +127,7 @@ impl Room {
     }
 
     /// Plans how a subscriber is sent to, and tells its players how long to wait for what comes late, here or on the way
-    /// from the publisher, and its publishers what they may send.
+    /// from the publisher. What its publishers may send follows from it with their next estimate (`room::media`).
     fn plan_downlink(&mut self, context: &mut Context, member: u32) {
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
         if !connection.plan_due(context.now) {
@@ -159,7 +159,6 @@ impl Room {
             let needed = plan::playout_delay(publication.lateness(), connection.plan.repair_time);
             subscription.need_playout(context.now, needed);
         }
-        self.tell_publishers(context, member);
     }
 
     fn handle_extended(&mut self, context: &Context, member: u32, report: &Xr<'_>) {

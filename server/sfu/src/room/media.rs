@@ -125,7 +125,8 @@ impl Room {
         Ok(())
     }
 
-    /// Follows the uplink; a fall is told at once.
+    /// Follows the uplink and the paths of those who watch; a fall is told at once. Paced by the publisher's own packets:
+    /// by its viewers' plans, each of which would look at all other viewers, the work would grow by their square.
     fn update_estimate(&mut self, context: &mut Context, member: u32) {
         let now = context.now;
         let Some(connection) = self.members.get_mut(member).and_then(|m| m.connection.as_mut()) else { return };
@@ -172,15 +173,6 @@ impl Room {
         if told.is_some_and(|told| told.differs(context.now, self.video_limit(member))) {
             self.send_remb(context, member);
         }
-    }
-
-    /// After a plan for a viewer: its publishers hear soon how its path changed.
-    pub(super) fn tell_publishers(&mut self, context: &mut Context, viewer: u32) {
-        let connection = self.members.get(viewer).and_then(|m| m.connection.as_ref());
-        let seen = connection.iter().flat_map(|c| c.outgoing.values()).filter_map(|key| self.subscriptions.get(*key));
-        let seen = seen.filter(|s| s.kind == Kind::Video).filter_map(|s| self.publications.get(s.publication?));
-        let owners: Vec<u32> = seen.filter_map(|p| self.by_id.get(&p.owner).copied()).collect();
-        owners.into_iter().for_each(|owner| self.tell_publisher(context, owner));
     }
 }
 

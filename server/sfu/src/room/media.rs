@@ -155,16 +155,33 @@ impl Room {
     fn video_limit(&self, member: u32) -> u64 {
         let Some(connection) = self.members.get(member).and_then(|m| m.connection.as_ref()) else { return 0 };
         let sections = connection.inbound.iter().filter_map(|s| self.publications.get(s.publication));
-        let viewers = sections.filter(|p| p.kind == Kind::Video).flat_map(|p| &p.subscribers);
         let mut widest = None;
-        for viewer in viewers.filter_map(|s| self.subscriptions.get(*s)) {
-            let viewer = self.members.get(viewer.member).and_then(|m| m.connection.as_ref());
-            widest = widest.max(Some(viewer.map_or(u64::MAX, |v| v.picture_bps)));
+        for publication in sections.filter(|p| p.kind == Kind::Video) {
+            widest = widest.max(self.widest_viewer(publication));
             if widest == Some(u64::MAX) {
                 break;
             }
         }
         connection.uplink.estimate().min(widest.unwrap_or(u64::MAX))
+    }
+
+    /// Bit/s: the most that one of those who watch now may take. `None` where nobody does.
+    fn widest_viewer(&self, publication: &Publication) -> Option<u64> {
+        // Players by another wire have paths of their own, of which nothing is known here.
+        if publication.playout.as_ref().is_some_and(|taps| !taps.is_empty()) {
+            return Some(u64::MAX);
+        }
+        let mut widest = None;
+        for viewer in publication.subscribers.iter().filter_map(|key| self.subscriptions.get(*key)) {
+            let connection = self.members.get(viewer.member).and_then(|m| m.connection.as_ref());
+            // Nothing is sent to who is not there: not yet, or no more.
+            let Some(there) = connection.filter(|c| viewer.allowed && c.connected && !c.lost) else { continue };
+            widest = widest.max(Some(there.picture_bps));
+            if widest == Some(u64::MAX) {
+                break;
+            }
+        }
+        widest
     }
 
     /// Where it may take less than it was told, or much more.

@@ -62,3 +62,37 @@ fn cameras_that_send_nothing_take_no_share_of_a_path() {
     let lifted = scene.kbps_after(10_000.0);
     assert!(lifted >= 1_500.0, "{lifted} kbit/s");
 }
+
+#[test]
+fn a_publisher_hears_soon_that_all_paths_got_narrow() {
+    let mut scene = Scene::new(4, 0);
+    let before = scene.kbps_after(0.0);
+    scene.set_down(narrow());
+    let narrowed = scene.kbps_after(1_500.0);
+    assert!(before >= 1_500.0 && narrowed <= 650.0, "{before}, then {narrowed} kbit/s");
+}
+
+#[test]
+fn players_by_another_wire_are_not_held_to_a_browsers_path() {
+    let mut scene = Scene::new(1, 0);
+    let publisher = scene.world.peers[scene.publisher].participant;
+    scene.set_down(narrow());
+    let alone = scene.kbps_after(5_000.0);
+    assert!(alone <= 650.0, "{alone} kbit/s");
+    scene.world.tap(publisher);
+    let tapped = scene.kbps_after(10_000.0);
+    assert!(tapped >= 1_500.0, "{tapped} kbit/s");
+}
+
+#[test]
+fn who_is_gone_is_not_counted() {
+    let mut scene = Scene::new(2, 0);
+    let gone = scene.publisher + 1;
+    let up = scene.world.peers[gone].up;
+    scene.world.set_half(up, Profile { loss: 100.0, ..plain() }, 9);
+    scene.world.run(10_000.0);
+    assert!(scene.world.drops() > 0, "it was noticed");
+    scene.set_down(narrow());
+    let narrowed = scene.kbps_after(5_000.0);
+    assert!(narrowed <= 650.0, "{narrowed} kbit/s");
+}

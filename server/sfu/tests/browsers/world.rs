@@ -4,8 +4,9 @@ use crate::media::{Ms, VP8_RTX};
 use crate::peer::{Moment, Peer, STEP};
 use crate::stage::{Fixed, Meter, Stage, Turn, WALL, path, server};
 use carillon_loadtest::impair::{self, Fate, Profile, Traffic};
+use carillon_proto::gateway::TrackName;
 use carillon_proto::rtp::is_rtcp;
-use carillon_sfu::{Command, Event, ParticipantId, Path, Privileges, RoomKey, Stats};
+use carillon_sfu::{Command, Event, ParticipantId, Path, Privileges, RoomKey, Stats, TapId};
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -94,6 +95,13 @@ impl World {
         n
     }
 
+    /// Whole frames of a picture leave by another wire from now on.
+    pub fn tap(&mut self, publisher: ParticipantId) {
+        let command = Command::OpenTap { tap: TapId(1), publisher, track: TrackName::Camera };
+        self.stage.worker.handle_command(self.stage.now, command);
+        self.drain();
+    }
+
     pub fn run(&mut self, ms: Ms) {
         let end = self.stage.now.instant + Duration::from_secs_f64(ms / 1e3);
         while let Some(turn) = self.stage.turn(end) {
@@ -149,6 +157,7 @@ impl World {
     }
 
     fn drain(&mut self) {
+        while self.stage.worker.poll_frame().is_some() {}
         for (path, bytes) in self.stage.drain() {
             if let Some(n) = self.owners.get(&path.remote).copied() {
                 let half = self.peers[n].down;
